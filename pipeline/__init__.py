@@ -1,0 +1,1 @@
+"""learning-set: train networks that learn to learn, and analyse them exactly as monkeys are analysed."""
