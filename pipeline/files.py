@@ -26,3 +26,12 @@ def write_csv(frame, target: Path) -> None:
     """Write a tidy table: no index, missing as an empty cell."""
     with replacing(target) as path:
         frame.to_csv(path, index=False)
+
+
+def read_csvs(paths):
+    """Read tidy tables and stack them, leaving out those without rows."""
+    import pandas as pd
+
+    tables = [pd.read_csv(path) for path in paths]
+    kept = [table for table in tables if len(table)]
+    return pd.concat(kept, ignore_index=True) if kept else (tables[0] if tables else pd.DataFrame())

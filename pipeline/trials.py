@@ -4,7 +4,7 @@ Everything left of this table makes behaviour (networks, learners, animals); eve
 and cannot tell who made it. `COLUMNS` is the single declaration: the check, the writers, the data-package JSON, the
 README table and the R line all come from it (`pipeline.exports`).
 
-A column with ``per_option`` stands for one column per option, ``name_0``, ``name_1``, …; optional columns may be absent.
+A column with ``per_option`` stands for one column per option, ``name_0``, ``name_1``, …; optional ones may be absent.
 """
 
 from collections.abc import Mapping
@@ -52,19 +52,25 @@ COLUMNS: tuple[Column, ...] = (
     Column("block", "Int32", "stretch of constant contingency within the episode; from 1", low=1, missing=True),
     Column("trial_type", "string", "free choice, or forced by the experimenter", levels=("free", "forced")),
     Column("options", "Int32", "number K of options on offer", low=1),
-    Column("choice", "Int32", "option chosen (first stage), 0 … K-1; missing if no choice was made", low=0, missing=True),
+    Column("choice", "Int32", "option chosen (first stage), 0 … K-1; missing if no choice was made", low=0,
+           missing=True),
     Column("reward", "Float64", "outcome received; missing if no choice was made", "reward", missing=True),
-    Column("reward_probability", "Float64", "latent probability that the option pays", "probability", (), 0, 1, True, True, True),
-    Column("better_option", "Int32", "option of highest latent value; missing if tied or unknown", low=0, missing=True, optional=True),
-    Column("volatility", "Float64", "volatility of the contingency, in the task's own unit", "task", (), 0, None, True, True),
-    Column("response_time", "Float64", "from offer to (first-stage) choice", "s", (), 0, None, True, True),
-    Column("transition", "string", "two-step tasks: kind of transition", levels=("common", "rare"), missing=True, optional=True),
+    Column("reward_probability", "Float64", "latent probability that the option pays", "probability",
+           low=0, high=1, missing=True, optional=True, per_option=True),
+    Column("better_option", "Int32", "option of highest latent value; missing if tied or unknown", low=0, missing=True,
+           optional=True),
+    Column("volatility", "Float64", "volatility of the contingency, in the task's own unit", "task", low=0,
+           missing=True, optional=True),
+    Column("response_time", "Float64", "from offer to (first-stage) choice", "s", low=0, missing=True, optional=True),
+    Column("transition", "string", "two-step tasks: kind of transition", levels=("common", "rare"), missing=True,
+           optional=True),
     Column("second_state", "Int32", "two-step tasks: second-stage state reached", low=0, missing=True, optional=True),
     Column("second_choice", "Int32", "two-step tasks: second-stage choice", low=0, missing=True, optional=True),
-    Column("policy", "Float64", "probability the agent gave to the option before choosing", "probability", (), 0, 1, True, True, True),
+    Column("policy", "Float64", "probability the agent gave to the option before choosing", "probability",
+           low=0, high=1, missing=True, optional=True, per_option=True),
     Column("value", "Float64", "networks: critic's value V before the choice", "reward", missing=True, optional=True),
-    Column("reward_prediction_error", "Float64", "networks: r + gamma V' - V, with V' = 0 after the last trial", "reward",
-           missing=True, optional=True),
+    Column("reward_prediction_error", "Float64", "networks: r + gamma V' - V, with V' = 0 after the last trial",
+           "reward", missing=True, optional=True),
 )  # fmt: skip
 
 
@@ -81,18 +87,14 @@ def expand(options: int) -> list[Column]:
 
 
 def empty(options: int = 2) -> pd.DataFrame:
-    """Valid table without rows: what stands in for a dataset that cannot be had."""
+    """Return a valid table without rows: what stands in for a dataset that cannot be had."""
     required = [c for c in expand(options) if not c.optional]
     return pd.DataFrame({c.name: pd.array([], dtype=c.dtype) for c in required})
 
 
 def conform(table: pd.DataFrame) -> pd.DataFrame:
     """Order the columns as declared and give each its declared dtype; then `check`."""
-    options = _number_of_options(table)
-    declared = {c.name: c for c in expand(options)}
-    unknown = [name for name in table.columns if name not in declared]
-    if unknown:
-        raise TrialTableError(f"trial table: unknown column {unknown[0]!r}; declared are {', '.join(declared)}")
+    declared = _declared(table)
     ordered = {}
     for name, column in declared.items():
         if name in table.columns:
@@ -113,11 +115,23 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     """
     from pandera.errors import SchemaError
 
+    _declared(table)
     try:
         _schema(_number_of_options(table)).validate(table)
     except SchemaError as error:
         raise TrialTableError(_message(table, error)) from None
     return table
+
+
+def _declared(table: pd.DataFrame) -> dict[str, Column]:
+    """Map name to declared column, after a look for columns that are not declared or stand there twice."""
+    declared = {c.name: c for c in expand(_number_of_options(table))}
+    for name, twice in zip(table.columns, table.columns.duplicated(), strict=True):
+        if name not in declared:
+            raise TrialTableError(f"trial table: unknown column {name!r}; declared are {', '.join(declared)}")
+        if twice:
+            raise TrialTableError(f"trial table: column {name!r} is there twice")
+    return declared
 
 
 def _number_of_options(table: pd.DataFrame) -> int:
@@ -126,9 +140,10 @@ def _number_of_options(table: pd.DataFrame) -> int:
     values = pd.to_numeric(table["options"], errors="coerce")
     if not len(values):
         return 2
-    if values.isna().any() or values.min() < 1:
-        raise TrialTableError(f"trial table: column 'options' holds {table['options'].iloc[int(values.isna().argmax())]!r}; "
-                              "it must be a whole number of options, 1 or more")  # fmt: skip
+    bad = (values.isna() | (values < 1) | (values % 1 != 0)).to_numpy(bool, na_value=True)
+    if bad.any():
+        raise TrialTableError(f"trial table: column 'options' holds {table['options'].iloc[int(bad.argmax())]} at "
+                              f"{_place(table, bad)}; it must be a whole number of options, 1 or more")  # fmt: skip
     return int(values.max())
 
 
@@ -174,7 +189,7 @@ def _table_checks():
         return (total.isna() | ((total - 1).abs() < 1e-4)).astype(bool) if columns else True
 
     def one_source(t):
-        return t["source"].nunique() <= 1
+        return len(t["source"].unique()) <= 1
 
     def unique_key(t):
         return ~t.duplicated(list(KEY), keep=False)
@@ -194,22 +209,23 @@ def _message(table: pd.DataFrame, error) -> str:
     """One line for one broken promise: column, value, place, what is allowed."""
     reason = error.reason_code.name if error.reason_code else ""
     if reason == "COLUMN_NOT_IN_DATAFRAME":
-        name = error.failure_cases["failure_case"].iloc[0] if hasattr(error.failure_cases, "iloc") else error.failure_cases
+        cases = error.failure_cases
+        name = cases["failure_case"].iloc[0] if hasattr(cases, "iloc") else cases
         return f"trial table: column {name!r} is missing; see pipeline/trials.py for the declared columns"
-    if reason == "COLUMN_NOT_IN_SCHEMA":
-        return f"trial table: unknown column {error.failure_cases['failure_case'].iloc[0]!r}; declare it in pipeline/trials.py"
     if reason == "WRONG_DATATYPE":
         column = error.schema.name
-        return f"trial table: column {column!r} has dtype {table[column].dtype}, not {error.schema.dtype} (use trials.conform)"
+        return (f"trial table: column {column!r} has dtype {table[column].dtype}, not {error.schema.dtype} "
+                "(use trials.conform)")  # fmt: skip
     if reason == "SERIES_CONTAINS_NULLS":
         column = error.schema.name
-        return f"trial table: column {column!r} has a missing value at {_place(table, table[column].isna())}; it must be filled"
-    allowed = error.check.error if getattr(error, "check", None) is not None and not isinstance(error.check, str) else str(error.check)
+        place = _place(table, table[column].isna())
+        return f"trial table: column {column!r} has a missing value at {place}; it must be filled"
+    allowed = getattr(error.check, "error", None) or str(error.check)
     column = getattr(error.schema, "name", None)
     cases = error.failure_cases
     if column in table.columns and hasattr(cases, "iloc") and len(cases):
         row = cases["index"].iloc[0]
-        return (f"trial table: column {column!r} holds {cases['failure_case'].iloc[0]!r} at "
+        return (f"trial table: column {column!r} holds {str(cases['failure_case'].iloc[0])!r} at "
                 f"{_place(table, table.index == row)}; allowed: {allowed}")  # fmt: skip
     bad = np.zeros(len(table), bool)
     if hasattr(cases, "iloc") and "index" in cases and cases["index"].notna().any():
@@ -228,7 +244,9 @@ def _place(table: pd.DataFrame, rows) -> str:
     return ", ".join(f"{name} {found[name].iloc[0]}" for name in KEY if name in found)
 
 
-def write(table: pd.DataFrame, parquet: Path, csv: Path | None = None, metadata: Mapping[str, str] | None = None) -> None:
+def write(
+    table: pd.DataFrame, parquet: Path, csv: Path | None = None, metadata: Mapping[str, str] | None = None
+) -> None:
     """Check the table and write it as Parquet (zstd) and, where named, CSV; missing is an empty cell in CSV.
 
     ``metadata`` (text → text) is kept in the Parquet file and comes back in ``read(path).attrs``: provenance, and for
@@ -257,14 +275,20 @@ def read(path: Path) -> pd.DataFrame:
     path = Path(path)
     try:
         if path.suffix == ".csv":
-            return conform(pd.read_csv(path, dtype_backend="numpy_nullable"))
+            # Text stays text (a subject may be called 007 or NA), and only an empty cell is missing.
+            text = {c.name: "string" for c in COLUMNS if c.dtype == "string"}
+            return conform(
+                pd.read_csv(path, dtype=text, dtype_backend="numpy_nullable", keep_default_na=False, na_values=[""])
+            )
         arrow = pyarrow.parquet.read_table(path)
     except FileNotFoundError:
         raise TrialTableError(f"{path}: there is no such trial table; has the pipeline made it?") from None
     except (OSError, ValueError) as error:
         if isinstance(error, TrialTableError):
             raise TrialTableError(f"{path}: {error}") from None
-        raise TrialTableError(f"{path}: not a readable trial table ({error}); delete it and run snakemake again") from None
+        raise TrialTableError(
+            f"{path}: not a readable trial table ({error}); delete it and run snakemake again"
+        ) from None
     dtypes = {c.name: pd.api.types.pandas_dtype(c.dtype) for c in expand(64)}
     table = pd.DataFrame({n: arrow.column(n).to_pandas().astype(dtypes.get(n, "object")) for n in arrow.column_names})
     try:

@@ -1,7 +1,7 @@
 """Tasks: what is asked of an agent. Registry `TASKS`, one frozen entry per task, read without importing any world.
 
-A *world* is a batch of episodes of one task, with leading axes (agents, episodes); see `World`. Worlds are numpy and know
-nothing of who acts in them.
+A *world* is a batch of episodes of one task, with leading axes (agents, episodes); see `World`. Worlds are numpy and
+know nothing of who acts in them.
 """
 
 from collections.abc import Mapping
@@ -87,9 +87,9 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 world="pipeline.tasks.reversal:Reversal",
                 settings=MappingProxyType({"schedules": (0.8, 0.7), "first": 31, "last": 50}),
                 description=(
-                    "80-trial problems with two new objects, p2 = 1 − p1 at 80/20 or 70/30 (equally often), one reversal; "
-                    "the first contingency holds for 30 … 49 trials (uniform), so that the first reversed outcome falls on "
-                    "trial 31 … 50, as in the monkeys' data"
+                    "80-trial problems with two new objects, p2 = 1 − p1 at 80/20 or 70/30 (equally often), one "
+                    "reversal; the first contingency holds for 30 … 49 trials (uniform), so that the first reversed "
+                    "outcome falls on trial 31 … 50, as in the monkeys' data"
                 ),
                 citation="Costa et al. 2016, Neuron 92:505; reversal trial as measured in the released data",
             ),
@@ -107,5 +107,7 @@ def task(name: str) -> Task:
         If there is none of that name.
     """
     if name not in TASKS:
-        raise UserError(f"task {name!r} is not known; known are {', '.join(TASKS)} (add one in pipeline/tasks/__init__.py)")
+        raise UserError(
+            f"task {name!r} is not known; known are {', '.join(TASKS)} (add one in pipeline/tasks/__init__.py)"
+        )
     return TASKS[name]

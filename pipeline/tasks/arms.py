@@ -27,13 +27,15 @@ class BernoulliArms:
         self.probability = np.broadcast_to(probability, (agents, episodes, trials, options))
         # Shared episodes (leading axis 1) share their outcomes too. Trial first: a step reads contiguous memory.
         drawn = generator.random((trials, len(probability), episodes, options), dtype=np.float32)
-        outcome = drawn < np.moveaxis(np.broadcast_to(probability, (len(probability), *self.probability.shape[1:])), 2, 0)
+        outcome = drawn < np.moveaxis(
+            np.broadcast_to(probability, (len(probability), *self.probability.shape[1:])), 2, 0
+        )
         self.outcome = np.broadcast_to(outcome, (trials, agents, episodes, options))
         self.block = block
         self.step = 0
 
     def observe(self):
-        """These tasks show nothing but the outcome of the last choice."""
+        """Show nothing: these tasks have only the outcome of the last choice."""
         return None
 
     def act(self, action: np.ndarray) -> np.ndarray:

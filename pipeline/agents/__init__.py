@@ -1,0 +1,106 @@
+"""Agents: whoever chooses. One protocol for networks, learners and fitted models; registry `AGENTS`.
+
+Entries are read when the workflow is parsed, so factories are named, not imported.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.tasks import Task
+
+
+class Agent(Protocol):
+    """A population of subjects that choose; arrays have leading axes (agents, episodes).
+
+    The session loop (`pipeline.rollout.play`) calls ``begin`` once per batch of episodes, then for every step
+    ``policy`` → (action sampled by the loop) → ``observe``. Nothing else reaches the agent: an agent cannot see latent
+    probabilities, and nothing survives ``begin``.
+    """
+
+    subjects: Sequence[str]
+    species: str
+
+    def begin(self, task: Task, episodes: int) -> None:
+        """Start fresh episodes; forget everything about earlier ones."""
+
+    def policy(self, observation: np.ndarray | None) -> np.ndarray:
+        """Probability of each action at this step, (agents, episodes, actions)."""
+
+    def observe(self, action: np.ndarray, reward: np.ndarray) -> None:
+        """Take in the action just made and the reward it brought, each (agents, episodes)."""
+
+
+@dataclass(frozen=True)
+class AgentEntry:
+    """One entry of the registry: a recurrent core that is trained, or a learner that needs no training."""
+
+    name: str
+    title: str
+    kind: str  # "core" | "learner"
+    factory: str  # "module:callable", imported only when needed
+    settings: Mapping = field(default_factory=lambda: MappingProxyType({}))
+    tasks: tuple[str, ...] | None = None  # tasks it is defined on; None: any
+    description: str = ""
+    citation: str = ""
+
+    def load(self):
+        """Import and return the factory."""
+        module, name = self.factory.split(":")
+        return getattr(import_module(module), name)
+
+
+WANG = "Wang et al. 2017, arXiv:1611.05763"
+REVERSAL, STRUCTURED = ("reversal",), ("du", "de", "dm", "dh")
+
+
+def _core(name: str, title: str, factory: str, description: str, **settings) -> AgentEntry:
+    return AgentEntry(name, title, "core", f"pipeline.agents.cores:{factory}", MappingProxyType(settings),
+                      description=description, citation=WANG)  # fmt: skip
+
+
+def _learner(name: str, title: str, factory: str, description: str, citation: str, tasks=None, **settings) -> AgentEntry:
+    return AgentEntry(name, title, "learner", f"pipeline.agents.{factory}", MappingProxyType(settings), tasks,
+                      description, citation)  # fmt: skip
+
+
+AGENTS: Mapping[str, AgentEntry] = MappingProxyType(
+    {
+        entry.name: entry
+        for entry in (
+            _core("lstm", "LSTM", "LSTM", "long short-term memory, 48 units", units=48),
+            _core("gru", "GRU", "GRU", "gated recurrent unit, 48 units", units=48),
+            _core("lowrank", "Low-rank RNN", "LowRank", "48 units, recurrent weights m nᵀ / N of rank 3", units=48, rank=3),
+            _core("vanilla", "Vanilla RNN", "Vanilla", "48 units, tanh, full recurrent weights", units=48),
+            _learner("random", "Random choice", "heuristics:Random", "every option equally often", WANG),
+            _learner("thompson", "Thompson sampling", "heuristics:Thompson",
+                     "Beta(1, 1) posterior of every arm on its own; choose in proportion to P(arm is best)", "Thompson 1933"),
+            _learner("ucb", "UCB", "heuristics:UCB", "x̄ + √(χ ln n / n_i), χ = 1", "Auer et al. 2002", chi=1.0),
+            _learner("gittins", "Gittins index", "gittins:Gittins",
+                     "optimal for the discounted infinite horizon, arms independent", "Gittins 1979", discount=0.99),
+            _learner("rescorla_wagner", "Rescorla–Wagner", "heuristics:RescorlaWagner",
+                     "Q += α (r − Q) for the chosen option, softmax(β Q)", "Rescorla & Wagner 1972", alpha=0.4, beta=5.0),
+            _learner("bayes_optimal", "Bayes-optimal (exact)", "bayes:bayes_optimal",
+                     "the exact optimum for the task's own prior: dynamic programming, pooled count or hidden-state filter",
+                     "Bellman 1956; Behrens et al. 2007", (*("di", *STRUCTURED), *REVERSAL)),
+        )
+    }
+)  # fmt: skip
+
+
+def agent(name: str) -> AgentEntry:
+    """Look an agent up by name.
+
+    Raises
+    ------
+    UserError
+        If there is none of that name.
+    """
+    if name not in AGENTS:
+        raise UserError(f"agent {name!r} is not known; known are {', '.join(AGENTS)} (add one in pipeline/agents/__init__.py)")
+    return AGENTS[name]

@@ -1,0 +1,181 @@
+"""Published claims against ours: a row per claim and source, judged by a rule that `published_claims.csv` fixes."""
+
+import fnmatch
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.comparison.claim_statistics import STATISTICS, Measured, NotRun, Source
+from pipeline.errors import UserError
+from pipeline.files import write_csv
+
+PUBLISHED = ("id", "paper", "study", "statement", "statistic", "published", "judge", "tolerance", "sources", "note")
+COLUMNS = (
+    "id",
+    "paper",
+    "study",
+    "source",
+    "statement",
+    "statistic",
+    "published",
+    "value",
+    "low",
+    "high",
+    "n",
+    "verdict",
+    "why",
+)
+JUDGES = ("value", "sign", "order", "ratio")
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read and check the published claims; every cell is text, an empty cell is empty text.
+
+    Raises
+    ------
+    UserError
+        If columns are missing, an id occurs twice, or a judge, statistic or published value is not understood.
+    """
+    try:
+        claims = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such table of published claims") from None
+    lacking = [name for name in PUBLISHED if name not in claims]
+    if lacking:
+        raise UserError(f"{path}: column {lacking[0]!r} is missing; declared are {', '.join(PUBLISHED)}")
+    if claims["id"].duplicated().any():
+        raise UserError(
+            f"{path}: id {claims.loc[claims['id'].duplicated(), 'id'].iloc[0]!r} occurs twice; ids must differ"
+        )
+    for claim in claims.to_dict("records"):
+        place = f"{path}: claim {claim['id']!r}"
+        if claim["judge"] not in JUDGES:
+            raise UserError(f"{place}: judge {claim['judge']!r} is not known; known are {', '.join(JUDGES)}")
+        parse(claim["statistic"], place)
+        if claim["judge"] in ("sign", "order"):
+            _bound(claim["published"], place)
+        else:
+            _number(claim["published"], "published", place)
+        if claim["judge"] == "ratio" or claim["tolerance"]:
+            _number(claim["tolerance"], "tolerance", place)
+    return claims
+
+
+def parse(statistic: str, place: str = "claim") -> tuple[str, dict[str, str]]:
+    """Split ``name key=value …`` and check it against `claim_statistics.STATISTICS`; nothing is evaluated."""
+    name, *parts = statistic.split()
+    if name not in STATISTICS:
+        raise UserError(f"{place}: statistic {name!r} is not known; known are {', '.join(STATISTICS)}")
+    arguments = dict(part.split("=", 1) if "=" in part else (part, "") for part in parts)
+    needed, allowed = STATISTICS[name].needs, STATISTICS[name].needs + STATISTICS[name].may
+    for key in [*arguments, *needed]:
+        if key not in allowed or not arguments.get(key):
+            raise UserError(
+                f"{place}: statistic {statistic!r} must read '{name} {' '.join(f'{k}=…' for k in allowed)}'"
+            )
+    return name, arguments
+
+
+def judge(claims: pd.DataFrame, evaluations: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
+    """Judge every claim for every source that its pattern names.
+
+    ``value``: ours lies within ``tolerance`` of the published number (without a tolerance: the published number lies
+    in our interval). ``sign``: our interval lies on the published side of 0, and ``order``: of a difference, on the
+    published side of the bound ("< 0", "> 0.5"). ``ratio``: our whole interval lies within published × (1 ± tolerance).
+
+    Parameters
+    ----------
+    claims : DataFrame
+        As `read` returns it.
+    evaluations : DataFrame
+        Evaluation tables of all sources, stacked (one row per agent and test task).
+    summaries : DataFrame
+        Behavioural summary tables of all sources, stacked.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`; verdict ``agrees``, ``deviates`` or ``not run``, with the reason in ``why``.
+    """
+    sources = [*_sources(evaluations), *_sources(summaries)]
+    rows = []
+    for claim in claims.fillna("").astype(str).to_dict("records"):
+        name, arguments = parse(claim["statistic"], f"claim {claim['id']!r}")
+        found = sorted({source for source in sources if fnmatch.fnmatchcase(source, claim["sources"])})
+        for source in found or [claim["sources"]]:
+            row = {key: claim[key] for key in COLUMNS if key in claim} | {"source": source}
+            try:
+                if not found:
+                    raise NotRun(f"no source {claim['sources']} in this run")
+                ours = STATISTICS[name].function(Source(source, evaluations, summaries), **arguments)
+            except NotRun as reason:
+                why = "; ".join(filter(None, (str(reason), claim["note"])))
+                rows.append(
+                    row | {"value": np.nan, "low": np.nan, "high": np.nan, "n": 0, "verdict": "not run", "why": why}
+                )
+                continue
+            agrees, why = RULES[claim["judge"]](ours, claim)
+            rows.append(row | {"value": ours.value, "low": ours.low, "high": ours.high, "n": ours.n,
+                               "verdict": "agrees" if agrees else "deviates",
+                               "why": "; ".join(filter(None, (why, ours.note, claim["note"])))})  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def write(judged: pd.DataFrame, path: Path) -> None:
+    """Write the judged claims as CSV; missing numbers are empty cells."""
+    write_csv(judged, path)
+
+
+def _sources(frame: pd.DataFrame) -> list[str]:
+    return [] if frame is None or frame.empty else list(frame["source"].unique())
+
+
+def _by_value(ours: Measured, claim: dict) -> tuple[bool, str]:
+    published = float(claim["published"])
+    if claim["tolerance"]:
+        off = abs(ours.value - published)
+        return off <= float(
+            claim["tolerance"]
+        ), f"{ours.value:.4g} is {off:.2g} from {published:g}, allowed {claim['tolerance']}"
+    inside = ours.low <= published <= ours.high
+    return inside, f"{published:g} lies {'in' if inside else 'outside'} our interval"
+
+
+def _by_bound(ours: Measured, claim: dict) -> tuple[bool, str]:
+    side, bound = _bound(claim["published"], "claim")
+    if not np.isfinite([ours.low, ours.high]).all():
+        return False, "no interval: too few agents"
+    if ours.low <= bound <= ours.high:
+        return False, f"interval includes {bound:g}"
+    above = ours.low > bound
+    return above == (side == ">"), f"interval lies {'above' if above else 'below'} {bound:g}"
+
+
+def _by_ratio(ours: Measured, claim: dict) -> tuple[bool, str]:
+    published, tolerance = float(claim["published"]), float(claim["tolerance"])
+    low, high = published * (1 - tolerance), published * (1 + tolerance)
+    if not np.isfinite([ours.low, ours.high]).all():
+        return False, "no interval: too few agents"
+    if low <= ours.low and ours.high <= high:
+        return True, f"interval lies within {low:.3g} … {high:.3g}"
+    beyond = "lies outside" if ours.high < low or ours.low > high else "reaches beyond"
+    return False, f"interval {beyond} {low:.3g} … {high:.3g}"
+
+
+RULES = {"value": _by_value, "sign": _by_bound, "order": _by_bound, "ratio": _by_ratio}
+
+
+def _bound(text: str, place: str) -> tuple[str, float]:
+    found = re.fullmatch(r"([<>])\s*(-?[\d.]+)", text.strip())
+    if not found:
+        raise UserError(f"{place}: published is {text!r}; a sign or an order reads '< 0' or '> 0.5'")
+    return found[1], _number(found[2], "published", place)
+
+
+def _number(text: str, column: str, place: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{place}: {column} is {text!r}; it must be a number") from None
