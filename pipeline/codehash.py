@@ -1,14 +1,14 @@
 """A fingerprint of the code that a result depends on.
 
-Snakemake re-runs a rule when its script changes, but not when a module that the script imports does. Each rule therefore
-carries this fingerprint as a parameter: the bytes of every `pipeline` module in the import closure of what it calls.
-Registries are left out of the closure (adding a task must not retrain every network); the rule names the *entries* it
-uses instead, and they are hashed as values.
+Snakemake re-runs a rule when its script changes, but not when a module that the script imports does. Each rule
+therefore carries this fingerprint as a parameter: the bytes of every `pipeline` module in the import closure of what it
+calls. Registries are left out of the closure (adding a task must not retrain every network); the rule names the
+*entries* it uses instead, and they are hashed as values.
 """
 
 import ast
 import hashlib
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -58,7 +58,7 @@ def _path(name: str) -> Path | None:
     return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _imports(module: str, source: str) -> tuple[str, ...]:
     names = []
     for node in ast.walk(ast.parse(source)):
@@ -67,7 +67,9 @@ def _imports(module: str, source: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                parent = module.split(".") if (_path(module) or Path()).name == "__init__.py" else module.split(".")[:-1]
+                parent = (
+                    module.split(".") if (_path(module) or Path()).name == "__init__.py" else module.split(".")[:-1]
+                )
                 base = ".".join([*parent[: len(parent) - node.level + 1], *filter(None, [base])])
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return tuple(name for name in names if name.split(".")[0] == PACKAGE.name)

@@ -1,11 +1,13 @@
 """`make reproduce`: run the workflow from wherever an earlier run was cut off, then say where the report is.
 
-A run that was killed outright (SIGKILL, a closed lid, a lost connection) may leave jobs that still write, and Snakemake's
-lock. Every process of a run carries the environment variable `MARK`; what is left of an orphaned run is stopped here,
-its lock is cleared, and finished work and training checkpoints are kept. A run that is still somebody's is left alone.
+A run that was killed outright (SIGKILL, a closed lid, a lost connection) may leave jobs that still write, and
+Snakemake's lock. Every process of a run carries the environment variable `MARK`; what is left of an orphaned run is
+stopped here, its lock is cleared, and finished work and training checkpoints are kept. A run that is still somebody's
+is left alone.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             continue
     if status:
-        print("\nStopped before the end. What is finished is kept: run the same command again to go on.", file=sys.stderr)
+        print(
+            "\nStopped before the end. What is finished is kept: run the same command again to go on.", file=sys.stderr
+        )
         return status
     index = ROOT / "reports" / options.scale / "index.html"
     archive = ROOT / "reports" / options.scale / "report.zip"
@@ -77,14 +81,16 @@ def stop_orphans(root: Path, patience: float = 20.0) -> list[int]:
     for launcher, parent in found.values():
         # a killed parent hands its children to another process: whoever still has its own is in progress
         if _is_launcher(launcher) and _parent(launcher) == parent:
-            raise RuntimeError(f"another run is in progress here (process {launcher}); wait for it, or stop it with Ctrl-C")
-    print(f"stopping what is left of an interrupted run ({len(found)} processes); finished work is kept", file=sys.stderr)
+            raise RuntimeError(
+                f"another run is in progress here (process {launcher}); wait for it, or stop it with Ctrl-C"
+            )
+    print(
+        f"stopping what is left of an interrupted run ({len(found)} processes); finished work is kept", file=sys.stderr
+    )
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in _marked(root):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            except ProcessLookupError:
-                pass
         end = time.monotonic() + patience
         while _marked(root) and time.monotonic() < end:
             time.sleep(0.1)
@@ -92,7 +98,7 @@ def stop_orphans(root: Path, patience: float = 20.0) -> list[int]:
 
 
 def _marked(root: Path) -> dict[int, tuple[int, int]]:
-    """Processes of runs of this folder, this one and its ancestors aside, each with its launcher and launcher's parent."""
+    """Find the processes of runs of this folder, own ancestors aside; each with its launcher and that one's parent."""
     own, pid = set(), os.getpid()
     while pid > 1:
         own.add(pid)

@@ -92,7 +92,9 @@ def prediction_error(value: np.ndarray, reward: np.ndarray, discount: np.ndarray
     return reward + np.asarray(discount)[:, None, None] * following - value
 
 
-def table(behaviour: Behaviour, source: str, session: int = 1, agents=None, episodes: int | None = None) -> pd.DataFrame:
+def table(
+    behaviour: Behaviour, source: str, session: int = 1, agents=None, episodes: int | None = None
+) -> pd.DataFrame:
     """Trial table of a batch of episodes: one session per subject.
 
     Parameters

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (registry entries are one line per fact)
 """Agents: whoever chooses. One protocol for networks, learners and fitted models; registry `AGENTS`.
 
 Entries are read when the workflow is parsed, so factories are named, not imported.
@@ -64,7 +65,9 @@ def _core(name: str, title: str, factory: str, description: str, **settings) -> 
                       description=description, citation=WANG)  # fmt: skip
 
 
-def _learner(name: str, title: str, factory: str, description: str, citation: str, tasks=None, **settings) -> AgentEntry:
+def _learner(
+    name: str, title: str, factory: str, description: str, citation: str, tasks=None, **settings
+) -> AgentEntry:
     return AgentEntry(name, title, "learner", f"pipeline.agents.{factory}", MappingProxyType(settings), tasks,
                       description, citation)  # fmt: skip
 
@@ -102,5 +105,7 @@ def agent(name: str) -> AgentEntry:
         If there is none of that name.
     """
     if name not in AGENTS:
-        raise UserError(f"agent {name!r} is not known; known are {', '.join(AGENTS)} (add one in pipeline/agents/__init__.py)")
+        raise UserError(
+            f"agent {name!r} is not known; known are {', '.join(AGENTS)} (add one in pipeline/agents/__init__.py)"
+        )
     return AGENTS[name]

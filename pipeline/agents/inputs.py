@@ -1,0 +1,84 @@
+"""What a network sees at each step, and when: the last action, the last reward, the time, the observation."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.tasks import Task
+
+TIMES = ("fraction", "step")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Columns of the input x_t = [one-hot a_{t−1}, r_{t−1}, t, observation_t], as far as the task gives them.
+
+    **Before the first choice of an episode the last action is all zeros and the last reward 0**; then they are those of
+    the previous step (Wang et al. 2017; zeros are a reconstruction, R). ``time`` says how t = 0, 1, … enters: as the
+    ``fraction`` t / T of the episode (default; the paper does not print the scaling, R) or as the ``step`` itself.
+    With ``reward_input`` off the reward column stays 0 for ever: the ablation of Wang et al. 2017, which withholds the
+    reward from the network's eyes, while reward still trains it.
+    """
+
+    actions: int
+    steps: int
+    kinds: tuple[str, ...] = ("action", "reward")
+    features: int = 0
+    reward_input: bool = True
+    time: str = "fraction"
+
+    def __post_init__(self):
+        unknown = [kind for kind in self.kinds if kind not in ("action", "reward", "time")]
+        if unknown:
+            raise UserError(f"network input {unknown[0]!r} is not known; a task may declare action, reward, time")
+        if self.time not in TIMES:
+            raise UserError(f"time input {self.time!r} is not known; it may be {' or '.join(TIMES)}")
+
+    @classmethod
+    def of(cls, task: Task, steps: int | None = None, actions: int | None = None, **options) -> "Inputs":
+        """Take what a task declares; ``steps`` and ``actions`` where its world's differ from trials and options."""
+        return cls(actions or task.options, steps or task.trials, tuple(task.inputs), task.features, **options)
+
+    @property
+    def size(self) -> int:
+        """Number of input columns."""
+        sizes = {"action": self.actions, "reward": 1, "time": 1}
+        return sum(sizes[kind] for kind in self.kinds) + self.features
+
+    @property
+    def _start(self) -> dict[str, int]:
+        position, found = 0, {}
+        for kind in ("action", "reward", "time"):
+            if kind in self.kinds:
+                found[kind] = position
+                position += self.actions if kind == "action" else 1
+        return found | {"features": position}
+
+    @property
+    def action(self) -> slice:
+        """Columns of the one-hot last action (empty where the task withholds it)."""
+        start = self._start.get("action", 0)
+        return slice(start, start + self.actions * ("action" in self.kinds))
+
+    @property
+    def reward(self) -> int | None:
+        """Column of the last reward; None where the network does not see it."""
+        return self._start.get("reward") if self.reward_input else None
+
+    @property
+    def observation(self) -> slice:
+        """Columns of the observation."""
+        return slice(self._start["features"], self.size)
+
+    def write_time(self, x: Tensor, step: int) -> None:
+        """Write t into the inputs of step ``step`` (from 0), (agents, episodes, ≥ size), in place."""
+        if "time" in self.kinds:
+            x[..., self._start["time"]] = step / self.steps if self.time == "fraction" else step
+
+    def write_outcome(self, x: Tensor, one_hot: Tensor, reward: Tensor) -> None:
+        """Write the action just made, (agents, episodes, actions), and its reward into the *next* step's inputs."""
+        if "action" in self.kinds:
+            x[..., self.action] = one_hot
+        if self.reward is not None:
+            x[..., self.reward] = reward

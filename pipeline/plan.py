@@ -1,0 +1,177 @@
+"""What the config asks for: checked, cut to the scale, and spelled out as sources, jobs and files.
+
+The workflow's wildcards come from here, so that adding a task, an agent, a model or a dataset to a study is one word
+in config.yaml.
+"""
+
+import copy
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pipeline.agents import AGENTS
+from pipeline.errors import UserError
+from pipeline.models import MODELS
+from pipeline.primates import DATASETS
+from pipeline.tasks import TASKS
+from pipeline.training import Training
+
+SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
+ABLATED = "_noreward"
+
+
+class ConfigError(UserError):
+    """A config that cannot be run as it is."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of behaviour in one study."""
+
+    name: str
+    kind: str  # network | learner | primate
+    agent: str = ""  # registry name of the core or learner
+    task: str = ""  # training task of a network
+    reward_input: bool = True
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study, cut to the scale."""
+
+    name: str
+    tasks: tuple[str, ...]
+    models: tuple[str, ...]
+    sources: tuple[Source, ...]
+    best: int
+    kernel_lags: int
+
+    def of_kind(self, kind: str) -> list[Source]:
+        """List the sources of one kind: network, learner or primate."""
+        return [source for source in self.sources if source.kind == kind]
+
+
+def check(config: Mapping) -> None:
+    """Check a config against the schema and the registries.
+
+    Raises
+    ------
+    ConfigError
+        One message: the key, its value, what is allowed, and the likely slip.
+    """
+    import jsonschema
+
+    schema = yaml.safe_load(SCHEMA.read_text())
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(dict(config)), key=lambda e: len(e.path))
+    if errors:
+        raise ConfigError(_explain(errors[0]))
+    if config["scale"] not in config["scales"]:
+        raise ConfigError(f"config: scale is {config['scale']!r}; {_allowed(config['scale'], config['scales'])}")
+    for name, study in config["studies"].items():
+        for key, registry in (("tasks", TASKS), ("agents", AGENTS), ("learners", AGENTS), ("ablations", AGENTS),
+                              ("models", MODELS), ("primates", DATASETS), ("ablation_tasks", TASKS)):  # fmt: skip
+            for value in study.get(key, []):
+                if value not in registry:
+                    raise ConfigError(f"config: studies.{name}.{key} holds {value!r}; {_allowed(value, registry)}")
+        for key, kind in (("agents", "core"), ("learners", "learner"), ("ablations", "core")):
+            for value in study.get(key, []):
+                if AGENTS[value].kind != kind:
+                    raise ConfigError(f"config: studies.{name}.{key} holds {value!r}, which is a {AGENTS[value].kind}; "
+                                      f"{key} takes a {kind}")  # fmt: skip
+
+
+def _allowed(value, known) -> str:
+    near = difflib.get_close_matches(str(value), list(map(str, known)), 1, 0.5)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {', '.join(map(str, known))}"
+
+
+def _explain(error) -> str:
+    place = ".".join(map(str, error.absolute_path)) or "the top level"
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        wrong = next(key for key in error.instance if key not in known)
+        return f"config: unknown key {wrong!r} at {place}; {_allowed(wrong, known)}"
+    if error.validator == "required":
+        return f"config: {error.message} at {place}; see {SCHEMA.name}"
+    if error.validator == "enum":
+        return f"config: {place} is {error.instance!r}; {_allowed(error.instance, error.validator_value)}"
+    hint = error.schema.get("description", "")
+    slip = ""
+    if isinstance(error.instance, str) and any(c.isdigit() for c in error.instance):
+        slip = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
+    return f"config: {place} is {error.instance!r}: {error.message}{slip}. {hint}".strip()
+
+
+class Plan:
+    """The checked config at its scale; attribute access for the workflow.
+
+    Parameters
+    ----------
+    config : mapping
+        As read from config.yaml, with overrides.
+    """
+
+    def __init__(self, config: Mapping):
+        check(config)
+        self.config = copy.deepcopy(dict(config))
+        self.scale = config["scale"]
+        self.seed = config["seed"]
+        self.numbers = {k: v for k, v in config["scales"][self.scale].items() if k not in ("only", "training")}
+        only = config["scales"][self.scale].get("only", {})
+        wanted = {name: study for name, study in config["studies"].items() if name in only.get("studies", [name])}
+        self.studies = {name: _study(name, study, only) for name, study in wanted.items()}
+        self.results = f"results/{self.scale}"
+        self.reports = f"reports/{self.scale}"
+        for source in self.names("network"):  # a typo in a training setting stops here, not hours later in its job
+            Training.from_mapping(self.training(source))
+
+    def source(self, study: str, name: str) -> Source:
+        """Look a source of a study up by name."""
+        return next(source for source in self.studies[study].sources if source.name == name)
+
+    def names(self, *kinds: str) -> list[str]:
+        """List the names of all sources of these kinds in any study, each once."""
+        found = [s.name for study in self.studies.values() for s in study.sources if s.kind in (kinds or (s.kind,))]
+        return list(dict.fromkeys(found))
+
+    def any_source(self, name: str) -> Source:
+        """Find a source by name, whichever study it is in."""
+        return next(s for study in self.studies.values() for s in study.sources if s.name == name)
+
+    def training(self, name: str) -> dict:
+        """Collect the settings of one training: common, then the core's, then the task's, then what the scale fixes."""
+        source = self.any_source(name)
+        numbers = {k: self.numbers[k] for k in ("settings", "training_episodes", "episodes_per_update")}
+        own = self.config["cores"].get(source.agent, {})
+        task = self.config.get("training_by_task", {}).get(source.task, {})
+        fixed = self.config["scales"][self.scale].get("training", {})
+        return {**numbers, **self.config["training"], **own, **task, **fixed}
+
+
+def _study(name: str, study: Mapping, only: Mapping) -> Study:
+    tasks = tuple(t for t in study["tasks"] if t in only.get("tasks", [t]))
+    agents = [a for a in study["agents"] if a in only.get("agents", [a])]
+    sources = [Source(f"{a}_{t}", "network", a, t) for a in agents for t in tasks]
+    blind = [(a, t) for a in study["ablations"] if a in agents for t in study["ablation_tasks"] if t in tasks]
+    sources += [Source(f"{a}_{t}{ABLATED}", "network", a, t, reward_input=False) for a, t in blind]
+    sources += [Source(learner, "learner", learner) for learner in study["learners"]]
+    sources += [Source(dataset, "primate") for dataset in study["primates"]]
+    return Study(name, tasks, tuple(study["models"]), tuple(sources), study["best"], study["kernel_lags"])
+
+
+def data_dir(config: Mapping) -> str | None:
+    """Folder of primate data: the config key, else $PRIMATE_DATA_DIR, else ../shared/data where there is one."""
+    named = config.get("primate_data_dir") or os.environ.get("PRIMATE_DATA_DIR")
+    if named:
+        if not Path(named).is_dir():
+            where = "config key primate_data_dir or $PRIMATE_DATA_DIR"
+            raise ConfigError(
+                f"primate data: {named!r} ({where}) is not a folder; name one, or leave both empty to download"
+            )
+        return named
+    beside = Path("..") / "shared" / "data"
+    return str(beside) if beside.is_dir() else None

@@ -1,0 +1,122 @@
+"""The report: one self-contained page per study, an index and the claims, from tidy CSV files. Registry `PAGES`.
+
+A page is a list of sections; a section is a function ``(StudyResults) -> list of blocks`` in a module
+``pipeline/report/sections_<study>.py``. Adding a study's page is that file and one line here. Sections are named, not
+imported, because the registry is read when the workflow is parsed.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+
+
+def templates() -> str:
+    """Fingerprint of templates and style sheet, for the rules that build pages (code hashes see modules only)."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "templates").iterdir()):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of a page: its heading, and the function that makes its blocks."""
+
+    name: str  # also the anchor
+    title: str
+    build: str  # "module:function", imported only when a page is built
+
+    def load(self):
+        """Import and return the function."""
+        module, name = self.build.split(":")
+        return getattr(import_module(module), name)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One study's page: heading, the question it asks, its one-sentence answer, its sections in order."""
+
+    study: str
+    short: str  # in the navigation
+    title: str
+    question: str
+    answer: str  # "module:function", StudyResults → one sentence
+    picture: str  # "module:function", StudyResults → Figure or Absent: the study's one picture, for the index
+    sections: tuple[Section, ...]
+    methods: tuple[str, ...] = ()  # paragraphs of `pipeline.report.methods.PARAGRAPHS`, in order
+
+    def load(self, what: str):
+        """Import and return the ``answer`` or ``picture`` function."""
+        module, name = getattr(self, what).split(":")
+        return getattr(import_module(module), name)
+
+
+BANDITS, REVERSAL, MODELS, COMPARISON = (
+    f"pipeline.report.sections_{name}" for name in ("bandits", "reversal", "models", "comparison")
+)
+
+PAGES: Mapping[str, Page] = MappingProxyType(
+    {
+        page.study: page
+        for page in (
+            Page(
+                "bandits",
+                "Bandits",
+                "Two-armed bandits",
+                "Do recurrent networks learn to learn, and how close to the exact optimum do they come?",
+                f"{BANDITS}:answer",
+                f"{BANDITS}:picture",
+                (
+                    Section("summary", "Summary", f"{BANDITS}:summary"),
+                    Section("regret", "Regret against the exact optimum", f"{BANDITS}:regret"),
+                    Section("exploration", "Exploration within an episode", f"{BANDITS}:exploration"),
+                    Section("settings", "All hyperparameter settings", f"{BANDITS}:settings"),
+                    Section("training", "Training", f"{BANDITS}:training"),
+                    Section("ablation", "Reward input withheld", f"{BANDITS}:ablation"),
+                    Section("claims", "Published claims", f"{COMPARISON}:claims"),
+                ),
+                ("trial_table", "networks", "training", "rollouts", "regret", "tasks", "learners"),
+            ),
+            Page(
+                "reversal",
+                "Reversal",
+                "Reversal learning, networks beside monkeys",
+                "Do networks trained on the monkeys' own task behave as the monkeys do?",
+                f"{REVERSAL}:answer",
+                f"{REVERSAL}:picture",
+                (
+                    Section("summary", "Summary", f"{REVERSAL}:summary"),
+                    Section("reversal", "After the reversal", f"{REVERSAL}:reversal"),
+                    Section("learning", "New objects", f"{REVERSAL}:learning"),
+                    Section("kernels", "What a choice depends on", f"{REVERSAL}:kernels"),
+                    Section("stay", "Stay regressions", f"{REVERSAL}:stay"),
+                    Section("typicality", "Each animal among the networks", f"{REVERSAL}:typicality"),
+                    Section("posteriors", "Hierarchical models", f"{MODELS}:posteriors"),
+                    Section("predictive", "Posterior predictive checks", f"{MODELS}:predictive"),
+                    Section("differences", "Group differences", f"{COMPARISON}:differences"),
+                    Section("stacking", "Which model predicts whom", f"{MODELS}:stacking"),
+                    Section("sampler", "Sampler diagnostics", f"{MODELS}:sampler"),
+                    Section("training", "Networks' regret on this task", f"{REVERSAL}:training"),
+                    Section("claims", "Published claims", f"{COMPARISON}:claims"),
+                ),
+                (
+                    "trial_table",
+                    "datasets",
+                    "tasks",
+                    "networks",
+                    "training",
+                    "rollouts",
+                    "regret",
+                    "learners",
+                    "behaviour",
+                    "regressions",
+                    "models",
+                    "comparison",
+                ),
+            ),
+        )
+    }
+)

@@ -1,0 +1,193 @@
+"""Figures of the hierarchical models: posteriors and stacking weights."""
+
+import altair as alt
+import pandas as pd
+
+from pipeline.models import MODELS
+from pipeline.report.blocks import Absent, Figure
+from pipeline.report.draw import data, grid, names, panel_width, svg
+from pipeline.report.load import StudyResults
+from pipeline.report.style import MUTED, listed, missing, plural
+
+FAILED = "#b42318"
+COLOUR = alt.Color("colour:N", scale=None)
+UNITS = {"logit": "0 to 1", "log": "per unit of value", "identity": "log odds"}  # by the link of a parameter
+
+
+def failed_fits(results: StudyResults) -> set[tuple[str, str]]:
+    """(source, model) of the fits that did not pass."""
+    return {(b["source"], b["model"]) for _, b in results.badges.iterrows() if verdict(b) == "failed"}
+
+
+def verdict(badge) -> str:
+    """Say whether a fit passed, failed, or was not run (for want of data)."""
+    if str(badge.get("status", "run")) == "not run":
+        return "not run"
+    return "passed" if not missing(badge["passed"]) and bool(badge["passed"]) else "failed"
+
+
+def model_title(model: str) -> str:
+    """Display name of a model."""
+    return MODELS[model].title if model in MODELS else model
+
+
+def parameter(model: str, name: str):
+    """Card of a parameter, or None where the model is not in the registry."""
+    return next((p for p in MODELS[model].parameters if p.name == name), None) if model in MODELS else None
+
+
+def symbol(model: str, name: str) -> str:
+    """Symbol of a parameter, else its name."""
+    card = parameter(model, name)
+    return card.symbol if card else name
+
+
+def in_order(results: StudyResults, found) -> list[str]:
+    """List the sources that are there: animals, networks, learners."""
+    return [s for kind in ("primate", "network", "learner") for s in results.names(kind, None) if s in set(found)]
+
+
+def posteriors(results: StudyResults, model: str) -> Figure | Absent:
+    """Group means with intervals and every subject, by source; one panel per parameter."""
+    question = f"{model_title(model)}: which parameters describe whom?"
+    own = results.posterior[results.posterior["model"] == model] if len(results.posterior) else results.posterior
+    own = own[own["mean"].notna()] if len(own) else own
+    if own.empty:
+        return Absent(question, results.why_absent("posterior"))
+    parameters = (
+        [p.name for p in MODELS[model].parameters] if model in MODELS else list(dict.fromkeys(own["parameter"]))
+    )
+    failed = {s for s, m in failed_fits(results) if m == model}
+    own = own[own["parameter"].isin(parameters)]
+    own = own.assign(
+        label=own["source"].map(results.label),
+        colour=own["source"].map(results.colour),
+        failed=own["source"].isin(failed),
+    )
+    order = in_order(results, own["source"])
+    rows = [results.label(s) for s in order]
+    columns = 2 if len(parameters) in (2, 4) else min(3, len(parameters))
+    panels = []
+    for i, name in enumerate(parameters):
+        part, card = own[own["parameter"] == name], parameter(model, name)
+        subjects, group = part[part["level"] == "subject"], part[part["level"] == "group"]
+        lone = ~subjects["source"].isin(group["source"])  # a source of one subject has no group level
+        subjects, group = subjects[~lone], pd.concat([group, subjects[lone]])
+        unit = UNITS.get(card.link, "") if card else ""
+        x = alt.X(
+            "mean:Q",
+            title=f"{symbol(model, name)} ({unit})" if unit else name,
+            axis=alt.Axis(tickCount=5),
+            scale=alt.Scale(domain=_domain(subjects, group, card), nice=False, clamp=True),
+        )
+        y = names(rows, i % columns == 0, room=148)
+        bars = group[["label", "low", "high", "colour"]].rename(columns={"low": "mean"}).dropna()
+        layers = (
+            alt.Chart(data(bars)).mark_rule(strokeWidth=2.4, yOffset=-4).encode(x=x, x2="high:Q", y=y, color=COLOUR),
+            alt.Chart(data(subjects[["label", "mean", "colour"]]))
+            .mark_circle(size=24, opacity=0.5, yOffset=6)
+            .encode(x=x, y=y, color=COLOUR),
+            alt.Chart(data(group.loc[~group["failed"], ["label", "mean", "colour"]]))
+            .mark_circle(size=75, opacity=1, yOffset=-4)
+            .encode(x=x, y=y, color=COLOUR),
+            cross(group.loc[group["failed"], ["label", "mean"]], x, y, -4),
+        )
+        title = alt.TitleParams(symbol(model, name), subtitle=_wrap(card.meaning) if card else "")
+        width = panel_width(columns, 156, 6)
+        panels.append(alt.layer(*layers).properties(width=width, height=30 * len(rows), title=title))
+    n = [
+        f"{results.label(s)} {own.loc[(own['source'] == s) & (own['level'] == 'subject'), 'subject'].nunique()}"
+        for s in order
+    ]
+    bad = listed(sorted({results.label(s) for s in failed & set(own["source"])}))
+    caption = (
+        "Large dot and bar: group mean and its 94 % highest-density interval, on the parameter's natural scale; small "
+        "dots below: posterior mean of each subject (a learner is one subject: its bar is its own). "
+        f"n (subjects): {', '.join(n)}. "
+        + (
+            f"Red cross: the sampler failed its diagnostics for {bad}; do not read that estimate (see the table of "
+            f"diagnostics). "
+            if bad
+            else ""
+        )
+        + "With fewer than eight subjects the spread between them leans on its prior, and the group mean describes "
+        "these subjects only. Look for networks whose "
+        "bars and dots overlap the animals' dots."
+    )
+    slug = f"posterior-{model.replace('_', '-')}"
+    return Figure(slug, question, svg(grid(panels, columns), slug, question), caption)
+
+
+def cross(frame: pd.DataFrame, x, y, offset: int = 0) -> alt.Chart:
+    """Red crosses where a fit failed."""
+    return (
+        alt.Chart(data(frame))
+        .mark_point(shape="cross", angle=45, size=75, color=FAILED, filled=True, opacity=1, yOffset=offset)
+        .encode(x=x, y=y)
+    )
+
+
+def _domain(subjects: pd.DataFrame, group: pd.DataFrame, card) -> list[float]:
+    values = pd.concat([subjects["mean"], group["low"], group["high"], group["mean"]]).astype(float).dropna()
+    low, high = float(values.min()), float(values.max())
+    if card is not None and card.link == "logit":
+        return [0.0, 1.0]
+    margin = 0.06 * (high - low or 1.0)
+    return [max(0.0, low - margin) if card is not None and card.link == "log" else low - margin, high + margin]
+
+
+def _wrap(text: str, width: int = 44) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+def stacking(results: StudyResults) -> Figure | Absent:
+    """Stacking weights of the models for every source."""
+    question = "Which model predicts whom best?"
+    own = results.stacking
+    own = own[own["weight"].notna()] if len(own) else own
+    if own.empty:
+        return Absent(question, results.why_absent("stacking"))
+    order = in_order(results, own["source"])
+    rows = [results.label(s) for s in order]
+    models = [m for m in results.plan.models if m in set(own["model"])]
+    own = own.assign(
+        label=own["source"].map(results.label),
+        colour=own["source"].map(results.colour),
+        text=own["weight"].astype(float).map("{:.2f}".format),
+        ok=own["passed"].astype(bool) if "passed" in own else True,
+    )
+    x = alt.X(
+        "weight:Q",
+        title="stacking weight",
+        scale=alt.Scale(domain=[0, 1.14], nice=False),
+        axis=alt.Axis(values=[0, 0.5, 1], format=".1f"),
+    )
+    panels = []
+    for i, model in enumerate(models):
+        y = names(rows, i == 0, room=148)
+        base = alt.Chart(data(own.loc[own["model"] == model, ["label", "weight", "colour", "text", "ok"]])).encode(
+            x=x, y=y
+        )
+        layers = (
+            base.transform_filter("datum.ok").mark_bar(height=13, cornerRadiusEnd=2).encode(color=COLOUR),
+            base.transform_filter("!datum.ok").mark_bar(height=13, cornerRadiusEnd=2, opacity=0.3).encode(color=COLOUR),
+            base.mark_text(align="left", dx=4, color=MUTED).encode(text="text:N"),
+        )
+        title = alt.TitleParams(_wrap(model_title(model), 30))
+        panels.append(
+            alt.layer(*layers).properties(width=panel_width(len(models), 156, 6), height=25 * len(rows), title=title)
+        )
+    caption = (
+        "Weights (0 to 1, summing to 1 over the models of a source) of the mixture of models that best predicts "
+        "held-out data of that source, from leave-one-out (Yao et al. 2018); "
+        f"n = {plural(len(order), 'source')} × {plural(len(models), 'model')}. Pale: the fit failed its diagnostics, "
+        f"its weight counts for nothing. A weight is not a probability and "
+        "has no interval; the table gives each model's elpd and its standard error. Look for the column in which "
+        "animals and networks agree."
+    )
+    return Figure("stacking", question, svg(grid(panels, len(models)), "stacking", question), caption)

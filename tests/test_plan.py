@@ -1,0 +1,84 @@
+"""What the config asks for, and what happens when it is mistyped."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.errors import UserError
+from pipeline.plan import ConfigError, Plan, data_dir
+
+CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
+
+
+def changed(path, value):
+    config = copy.deepcopy(CONFIG)
+    place = config
+    *parents, last = path.split(".")
+    for key in parents:
+        place = place[key]
+    place[last] = value
+    return config
+
+
+def test_the_shipped_config_is_valid_at_every_scale():
+    for scale in CONFIG["scales"]:
+        assert Plan({**CONFIG, "scale": scale}).studies
+
+
+def test_quick_is_the_declared_subset():
+    plan = Plan({**CONFIG, "scale": "quick"})
+    assert plan.names("network") == ["lstm_du", "lowrank_du", "lstm_du_noreward", "lstm_reversal", "lowrank_reversal"]
+    assert plan.names("primate") == ["costa2016_monkey_prl"]
+
+
+def test_sources_are_named_core_and_training_task():
+    source = Plan(CONFIG).any_source("gru_dh")
+    assert (source.agent, source.task, source.reward_input) == ("gru", "dh", True)
+    assert not Plan(CONFIG).any_source("lstm_du_noreward").reward_input
+
+
+def test_settings_of_a_core_override_the_common_ones():
+    config = changed("cores", {"lowrank": {"clip": 0.5}})
+    assert Plan(config).training("lowrank_du")["clip"] == 0.5
+    assert Plan(config).training("lstm_du") == Plan(CONFIG).training("lstm_du")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("sede", 3, r"unknown key 'sede' at the top level; did you mean 'seed'\?"),
+        ("scale", "standart", r"did you mean 'standard'\?"),
+        ("seed", "1e-3", r"seed is '1e-3'.*YAML reads 1e-3 as text"),
+        ("studies.reversal.primates", ["costa2016"], r"did you mean 'costa2016_monkey_prl'\?"),
+        ("studies.bandits.tasks", ["du", "dx"], r"studies\.bandits\.tasks holds 'dx'"),
+        ("studies.bandits.agents", ["thompson"], r"'thompson', which is a learner"),
+        ("studies.reversal.models", ["rescorla"], r"studies\.reversal\.models holds 'rescorla'"),
+        ("device", "gpu", r"device is 'gpu'.*auto, cpu, cuda"),
+        ("scales.quick.draws", 0, r"scales\.quick\.draws is 0"),
+    ],
+)
+def test_a_slip_in_the_config_gives_one_message_with_place_value_and_remedy(path, value, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        Plan(changed(path, value))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_slip_in_a_training_setting_stops_before_any_job_runs():
+    with pytest.raises(UserError, match=r"unknown setting 'clipp'; did you mean 'clip'"):
+        Plan(changed("training", {"clipp": 1}))
+    with pytest.raises(UserError, match="value_cost is -1"):
+        Plan(changed("cores", {"gru": {"value_cost": -1}}))
+
+
+def test_data_folder_is_the_config_key_then_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRIMATE_DATA_DIR", str(tmp_path))
+    assert data_dir({"primate_data_dir": None}) == str(tmp_path)
+    (tmp_path / "own").mkdir()
+    assert data_dir({"primate_data_dir": str(tmp_path / "own")}) == str(tmp_path / "own")
+
+
+def test_a_named_data_folder_that_does_not_exist_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="is not a folder"):
+        data_dir({"primate_data_dir": str(tmp_path / "nowhere")})

@@ -1,0 +1,182 @@
+"""Parts of the report: numbers and intervals, equations, figures, loading."""
+
+import re
+from xml.etree import ElementTree
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+from report_fixture import config, write_results
+from scipy.stats import ttest_1samp
+
+from pipeline.models import MODELS
+from pipeline.plan import Plan
+from pipeline.report import PAGES, templates
+from pipeline.report.draw import data, svg
+from pipeline.report.figures_behaviour import fact_curves
+from pipeline.report.load import load_study
+from pipeline.report.mathml import mathml
+from pipeline.report.methods import ADVANTAGE, CORES, LOSS, PARAGRAPHS, REGRET
+from pipeline.report.methods_analysis import HISTORY
+from pipeline.report.statistics import crossing, mean_interval, regret_table, reward_bounds
+from pipeline.report.style import CORES as COLOURS
+from pipeline.report.style import animals, count, interval, listed, number, prose, significant, task_label
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    root = tmp_path_factory.mktemp("results")
+    settings = config("quick")
+    write_results(root, settings, agents=8)
+    return {study: load_study(root, study, settings) for study in Plan(settings).studies}
+
+
+def test_numbers_are_written_with_true_minus_signs_and_dashes_for_missing_values():
+    assert number(-0.1234) == "−0.123" and number(-0.0001) == "0.000" and number(1234.5, 1) == "1,234.5"
+    assert number(None) == number(float("nan")) == number(pd.NA) == number("") == count(np.nan) == "–"
+    assert interval(-1, 2, 1) == "[−1.0, 2.0]" and interval(np.nan, 2) == ""
+    assert significant(0.000123) == "0.000123" and significant(12345.6) == "12,346" and significant(0.62, 2) == "0.62"
+    assert listed(["a"]) == "a" and listed("abc") == "a, b and c" and listed([]) == ""
+
+
+def test_distributions_are_written_with_true_subscripts():
+    assert task_label("du") == "Dᵤ" and prose("on D_h, not MD_h or D_hard") == "on Dₕ, not MD_h or D_hard"
+
+
+def test_animals_keep_the_order_of_the_registry_whatever_the_order_of_the_table():
+    assert animals("costa2016_monkey_prl", ["BB10", "BB8", "BB6", "X1"]) == ["BB6", "BB8", "BB10", "X1"]
+
+
+def test_the_interval_of_a_mean_is_the_t_interval_and_one_agent_has_none():
+    values = [1.2, 1.4, 1.1, 1.9, 1.3]
+    expected = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert mean_interval([*values, np.nan]) == pytest.approx((np.mean(values), *expected))
+    assert mean_interval([1.5])[0] == 1.5 and np.isnan(mean_interval([1.5])[1]) and np.isnan(mean_interval([])[0])
+
+
+def test_the_regret_table_takes_the_best_agents_and_divides_by_the_exact_optimum(results):
+    frame = results["bandits"].evaluation
+    table = regret_table(results["bandits"]).set_index(["task", "source"])
+    own = frame[frame["source"] == "lstm_du"]
+    row = table.loc[("du", "lstm_du")]
+    assert row["n"] == 5 and row["settings"] == 8
+    assert row["mean"] == pytest.approx(own.loc[own["best"], "test_regret"].mean())
+    assert row["ratio"] == pytest.approx(row["mean"] / 1.221) and row["median"] == own["test_regret"].median()
+    learner = table.loc[("du", "thompson")]
+    assert (learner["low"], learner["high"]) == pytest.approx((2.3 * 1.221 - 1.96 * 0.03, 2.3 * 1.221 + 1.96 * 0.03))
+
+
+def test_rows_of_networks_tested_on_another_task_do_not_enter_the_regret_of_their_own(results):
+    r = results["bandits"]
+    other = r.evaluation[r.evaluation["source"] == "lstm_du"].assign(task="dh", test_regret=99.0)
+    whole = r.evaluation
+    try:
+        r.evaluation = pd.concat([whole, other], ignore_index=True)
+        assert not (regret_table(r)["mean"] == 99).any()
+    finally:
+        r.evaluation = whole
+
+
+def test_reward_at_the_optimum_follows_from_the_two_regrets():
+    # D_e: the better arm pays .9; the optimum loses .625 rewards in 100 trials
+    assert reward_bounds("de", 40.0, 0.625) == pytest.approx((0.5, 0.9 - 0.00625))
+
+
+def test_a_reversal_curve_crosses_one_half_at_the_first_trial_from_the_reversal_on():
+    curve = pd.DataFrame({"x": [2, -1, 0, 1, 3], "value": [0.55, 0.9, 0.1, 0.4, 0.45]})
+    assert crossing(curve) == 2 and np.isnan(crossing(curve, 0.95))
+
+
+def test_kept_facts_become_curves_of_each_animal():
+    facts = pd.DataFrame(
+        {
+            "subject": ["BB6", "all", "BB6", "BB6"],
+            "value": [0.3, 0.2, 0.1, 0.9],
+            "n": [1, 2, 3, 4],
+            "statistic": ["newly_better_after_1", "newly_better_after_0", "newly_better_after_0", "win_stay"],
+        }
+    )
+    curve = fact_curves(facts, "reversal")
+    assert curve[["subject", "x", "value"]].to_numpy().tolist() == [["BB6", 0, 0.1], ["BB6", 1, 0.3]]
+    assert fact_curves(facts, "reward_kernel").empty and fact_curves(None, "reversal").empty
+
+
+def test_every_equation_of_cards_and_methods_becomes_well_formed_mathml():
+    equations = [m.equation for m in MODELS.values()] + [
+        LOSS,
+        ADVANTAGE,
+        REGRET,
+        HISTORY,
+        *(e for e, _ in CORES.values() if e),
+    ]
+    for latex in equations:
+        root = ElementTree.fromstring(mathml(latex))
+        assert root.tag == "math", latex
+        assert "\\" not in "".join(root.itertext()), latex
+
+
+def test_mathml_sets_scripts_fractions_and_text_as_latex_means_them():
+    assert (
+        mathml("x_t^2") == '<math display="block"><mrow><msubsup><mi>x</mi><mi>t</mi><mn>2</mn></msubsup></mrow></math>'
+    )
+    assert "<mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac>" in mathml(r"\frac{a}{b}")
+    assert "<munderover><mo>∑</mo>" in mathml(r"\sum_{k=1}^{L} b_k")
+    assert (
+        "if&#160;r" in mathml(r"\text{if r}")
+        and "<mi>α</mi>" in mathml(r"\alpha")
+        and "<mi>ω</mi>" in mathml(r"\omega")
+    )
+    assert mathml(r"\unheard{x}") == r'<code class="latex">\unheard{x}</code>' and "<code" in mathml("{x")
+
+
+def test_figures_are_the_same_bytes_again_and_their_ids_carry_the_name_of_the_figure():
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [0.1, np.nan, 0.3]})
+
+    def draw(slug):
+        return svg(alt.Chart(data(frame)).mark_line(clip=True).encode(x="x:Q", y="y:Q"), slug, 'a "label" & more')
+
+    first = draw("one")
+    assert first == draw("one")
+    ElementTree.fromstring(first)
+    assert 'aria-label="a &quot;label&quot; &amp; more"' in first
+    ids = re.findall(r'\bid="([^"]+)"', first)
+    assert ids and all(name.startswith("one-") for name in ids) and all(f"url(#{name})" in first for name in ids)
+    assert not set(ids) & set(re.findall(r'\bid="([^"]+)"', draw("two")))
+
+
+def test_colours_of_cores_are_those_of_the_palette_for_colour_blind_readers():
+    okabe_ito = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    assert len(set(COLOURS.values())) == len(COLOURS) and set(COLOURS.values()) <= okabe_ito
+
+
+def test_every_declared_section_answer_picture_and_paragraph_can_be_loaded():
+    for page in PAGES.values():
+        assert all(callable(section.load()) for section in page.sections)
+        assert callable(page.load("answer")) and callable(page.load("picture"))
+        assert set(page.methods) <= set(PARAGRAPHS)
+
+
+def test_a_study_without_sections_of_its_own_still_has_a_page(results, monkeypatch):
+    from pipeline.provenance import provenance
+    from pipeline.report import build
+
+    monkeypatch.setattr(build, "PAGES", {})
+    html = build.page(results["bandits"], build.Context(provenance(config(), 1), ["bandits"]))
+    assert "<h1>Bandits</h1>" in html and "Published claims" in html
+
+
+def test_only_sources_of_the_plan_are_read_and_files_that_lack_are_named(tmp_path):
+    settings = config("quick")
+    write_results(tmp_path, settings, agents=8)
+    stray = tmp_path / "evaluation" / "bandits" / "gru_du.csv"
+    stray.write_text((tmp_path / "evaluation" / "bandits" / "lstm_du.csv").read_text())
+    (tmp_path / "behaviour" / "bandits" / "ucb.curves.csv").unlink()
+    found = load_study(tmp_path, "bandits", settings)
+    assert "gru_du" not in set(found.evaluation["source"])
+    assert found.absent == {"curves": ["behaviour/bandits/ucb.curves.csv"]}
+    assert "behaviour/bandits/ucb.curves.csv" in found.why_absent("curves")
+
+
+def test_the_fingerprint_of_the_templates_is_stable_within_a_checkout():
+    assert templates() == templates() and re.fullmatch(r"[0-9a-f]{16}", templates())

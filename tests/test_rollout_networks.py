@@ -1,0 +1,257 @@
+"""Frozen networks in the session loop: the places where published re-implementations go wrong."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pipeline.agents import AGENTS, agent
+from pipeline.agents.heads import heads, network_parameters
+from pipeline.agents.inputs import Inputs
+from pipeline.agents.network import Network
+from pipeline.agents.population import Population
+from pipeline.errors import UserError
+from pipeline.rollout import play, table
+from pipeline.seeds import generator
+from pipeline.tasks import TASKS, task
+from pipeline.training.autograd import Autograd
+from pipeline.training.handwritten import Handwritten
+from pipeline.training.loss import Costs
+
+CORES = [name for name, entry in AGENTS.items() if entry.kind == "core"]
+
+
+def population(name, problem="du", agents=3, reward_input=True, scale=0.5):
+    """Make random networks whose policies and values differ visibly from chance and from zero."""
+    entry, inputs = agent(name), Inputs.of(task(problem), reward_input=reward_input)
+    core = entry.load()(**entry.settings)
+    drawn = network_parameters(core, generator(1, name), agents, inputs.size, inputs.actions)
+    shaken = {k: v + scale * generator(2, name, k).standard_normal(v.shape) / np.sqrt(48) for k, v in drawn.items()}
+    shaken["policy"] *= 5
+    rows = pd.DataFrame(
+        {"subject": [f"{name}{k:03d}" for k in range(1, agents + 1)], "discount": 0.9 - 0.2 * np.arange(agents)}
+    )
+    weights = {k: v.astype(np.float32) for k, v in shaken.items()}
+    return Population(name, dict(entry.settings), problem, inputs, weights, rows)
+
+
+class Recorder:
+    """A core's stand-in that keeps what it is fed; its activity is that of the core."""
+
+    def __init__(self, core):
+        self.core, self.units, self.inputs, self.states = core, core.units, [], []
+
+    def initial(self, *size, **tensor):
+        self.states.append(None)
+        return self.core.initial(*size, **tensor)
+
+    def step(self, parameters, x, state):
+        self.inputs.append(x.detach().numpy().copy())
+        self.states.append([s.detach().numpy().copy() for s in state])
+        return self.core.step(parameters, x, state)
+
+
+def recorded(name, problem, episodes=4, **options):
+    network = population(name, problem, **options).network()
+    network.core = Recorder(network.core)
+    behaviour = play(network, task(problem), episodes, generator(7, "test"))
+    return network, np.stack(network.core.inputs, 2), behaviour
+
+
+@pytest.mark.parametrize("problem", TASKS)
+@pytest.mark.parametrize("name", CORES)
+def test_network_sees_zeros_first_and_then_exactly_the_previous_action_and_reward(name, problem):
+    network, x, behaviour = recorded(name, problem)
+    action, reward = x[..., network.inputs.action], x[..., network.inputs.reward]
+    assert (action[:, :, 0] == 0).all() and (reward[:, :, 0] == 0).all()  # no phantom first action
+    np.testing.assert_array_equal(action[:, :, 1:], np.eye(2)[behaviour.choice[:, :, :-1]])
+    np.testing.assert_array_equal(reward[:, :, 1:], behaviour.reward[:, :, :-1])
+    if "time" in task(problem).inputs:
+        np.testing.assert_allclose(x[0, 0, :, -1], np.arange(task(problem).trials) / task(problem).trials, rtol=1e-6)
+
+
+@pytest.mark.parametrize("path", [Autograd, Handwritten])
+def test_training_feeds_the_same_inputs_as_the_frozen_session(path):
+    problem, drawn = task("du"), generator(3, "episodes")
+    made = population("lstm", agents=2)
+    core, inputs = made.build_core(), made.inputs
+    flat = torch.tensor(np.concatenate([w.reshape(2, -1) for w in made.weights.values()], 1))
+    shapes = {k: w.shape[1:] for k, w in made.weights.items()}
+    world = problem.begin(2, 3, drawn)
+    actions, rewards, act = [], [], world.act
+
+    def watched(action):
+        actions.append(np.array(action))
+        rewards.append(act(action))
+        return rewards[-1]
+
+    world.act = watched
+    race = torch.tensor(np.log(drawn.standard_exponential((100, 2, 3, 2), dtype=np.float32)))
+    learner = path(Recorder(core) if path is Autograd else core, shapes, inputs, 2, 3)
+    costs = Costs(torch.full((2,), 0.9), torch.zeros(2))
+    for _ in range(1 if path is Autograd else 2):  # twice: nothing is carried over from the update before
+        actions.clear()
+        rewards.clear()
+        world.step = 0
+        learner.gradient(flat, world, race, costs)
+    x = np.stack(learner.core.inputs, 1) if path is Autograd else learner.z[:, :-1, :, : inputs.size].numpy()
+    assert (x[:, 0, :, :3] == 0).all()
+    np.testing.assert_array_equal(x[:, 1:, :, inputs.action], np.eye(2)[np.stack(actions, 1)[:, :-1]])
+    np.testing.assert_array_equal(x[:, 1:, :, inputs.reward], np.stack(rewards, 1)[:, :-1])
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_weights_are_bit_identical_before_and_after_a_session(name):
+    made = population(name)
+    network = made.network()
+    before = {key: tensor.numpy().tobytes() for key, tensor in network.weights.items()}
+    play(network, task("du"), 5, generator(1, "test"))
+    assert before == {key: tensor.numpy().tobytes() for key, tensor in network.weights.items()}
+    assert before == {key: array.tobytes() for key, array in made.weights.items()}
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_state_and_inputs_start_afresh_with_every_episode(name):
+    network = population(name).network()
+    first = play(network, task("du"), 6, generator(5, "test"))
+    play(network, task("du"), 3, generator(6, "other"))
+    again = play(network, task("du"), 6, generator(5, "test"))
+    np.testing.assert_array_equal(first.policy, again.policy)
+    np.testing.assert_array_equal(first.choice, again.choice)
+    opening = first.policy[:, :, 0]
+    np.testing.assert_allclose(opening, opening[:, :1].repeat(6, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_hidden_state_is_carried_within_the_episode(name):
+    network, _, _ = recorded(name, "du")
+    states = network.core.states
+    assert states[0] is None and all(s is not None for s in states[1:])
+    assert all((part == 0).all() for part in states[1])
+    assert all(np.abs(s[0]).max() > 0.01 for s in states[2:])
+    one_trial_ago = [np.abs(states[k + 1][0] - states[k][0]).max() for k in range(2, 20)]
+    assert min(one_trial_ago) > 0
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_policy_and_value_equal_a_step_by_step_replay_of_the_choices(name):
+    made = population(name)
+    behaviour = play(made.network(), task("du"), 2, generator(5, "test"))
+    core, weights = made.build_core(), {k: torch.tensor(v) for k, v in made.weights.items()}
+    state, x = core.initial(3, 2), torch.zeros(3, 2, made.inputs.size)
+    for t in range(100):
+        x[..., 3] = t / 100
+        state, hidden = core.step(weights, x, state)
+        logits, value = heads(weights, hidden)
+        np.testing.assert_allclose(behaviour.policy[:, :, t], torch.softmax(logits, -1), atol=1e-5)
+        np.testing.assert_allclose(behaviour.internal["value"][:, :, t], value, atol=1e-4)
+        x = torch.zeros_like(x)
+        x[..., :2] = torch.eye(2)[torch.tensor(behaviour.choice[:, :, t])]
+        x[..., 2] = torch.tensor(behaviour.reward[:, :, t])
+
+
+def test_prediction_error_is_reward_plus_discounted_next_value_minus_value():
+    made = population("gru", "reversal")
+    behaviour = play(made.network(), task("reversal"), 4, generator(5, "test"))
+    value, found = behaviour.internal["value"], behaviour.internal["reward_prediction_error"]
+    for k, gamma in enumerate((0.9, 0.7, 0.5)):
+        for t in range(80):
+            following = value[k, :, t + 1] if t < 79 else 0
+            np.testing.assert_allclose(
+                found[k, :, t], behaviour.reward[k, :, t] + gamma * following - value[k, :, t], atol=1e-6
+            )
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_actions_are_sampled_as_often_as_the_policy_says(name):
+    behaviour = play(population(name).network(), task("du"), 300, generator(9, "test"))
+    p, chosen = behaviour.policy[..., 1].ravel(), behaviour.choice.ravel()
+    error = np.sqrt((p * (1 - p)).sum())
+    assert abs(chosen.sum() - p.sum()) < 4 * error
+    uncertain = (p > 0.2) & (p < 0.8)
+    assert uncertain.sum() > 100
+    assert 0 < chosen[uncertain].mean() < 1  # not the argmax
+    expected = np.where(p > 0.5, 1, 0)
+    assert (chosen != expected).sum() > 0
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_network_without_reward_input_does_not_notice_the_rewards(name):
+    def policies(reward_input):
+        network = population(name, reward_input=reward_input).network()
+        found = []
+        for paid in (0.0, 1.0):
+            network.begin(task("du"), 2)
+            for t in range(20):
+                found.append(network.policy(None))
+                network.observe(np.full((3, 2), t % 2), np.full((3, 2), paid, np.float32))
+        return np.array(found[:20]), np.array(found[20:])
+
+    without, with_reward = policies(False), policies(True)
+    np.testing.assert_array_equal(*without)
+    assert np.abs(with_reward[0] - with_reward[1]).max() > 1e-3
+
+
+def test_chosen_agents_behave_as_they_do_in_the_whole_population():
+    made = population("lstm", agents=5)
+    part, whole = made.network([3, 1]), made.network()
+    assert part.subjects == ("lstm004", "lstm002")
+    np.testing.assert_allclose(part.discount, [0.3, 0.7])
+    for network in (part, whole):
+        network.begin(task("du"), 2)
+    for t in range(10):
+        np.testing.assert_allclose(part.policy(None), whole.policy(None)[[3, 1]], atol=1e-6)
+        action = np.full((5, 2), t % 2)
+        whole.observe(action, action)
+        part.observe(action[:2], action[:2])
+
+
+def test_session_of_a_network_makes_a_valid_trial_table():
+    made = population("lstm", "reversal")
+    frame = table(play(made.network(), task("reversal"), 3, generator(1, "test")), "lstm_reversal")
+    assert len(frame) == 3 * 3 * 80 and set(frame["species"]) == {"network"}
+    assert {"value", "reward_prediction_error", "policy_0", "policy_1"} <= set(frame)
+
+
+def test_network_refuses_a_task_that_looks_different():
+    with pytest.raises(UserError, match=r"cannot play 'reversal'.*action, reward, time"):
+        Network(population("lstm", "du")).begin(task("reversal"), 1)
+
+
+def test_network_plays_another_task_that_looks_the_same():
+    longer = dataclasses.replace(task("de"), trials=150)
+    behaviour = play(population("gru", "du").network(), longer, 2, generator(1, "test"))
+    assert behaviour.choice.shape == (3, 2, 150)
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_population_comes_back_from_disk_bit_identical(name, tmp_path):
+    made = population(name)
+    made.curve = pd.DataFrame({"subject": ["a"], "episodes_trained": [16], "reward_per_trial": [0.123456789]})
+    made.save(tmp_path / "population.safetensors")
+    back = Population.load(tmp_path / "population.safetensors")
+    assert all(np.array_equal(made.weights[key], back.weights[key]) for key in made.weights)
+    assert list(made.weights) == list(back.weights) or set(made.weights) == set(back.weights)
+    assert (back.core, back.settings, back.task, back.inputs) == (made.core, made.settings, made.task, made.inputs)
+    pd.testing.assert_frame_equal(back.agents, made.agents)
+    pd.testing.assert_frame_equal(back.curve, made.curve)
+
+
+def test_damaged_or_missing_population_is_said_in_one_message(tmp_path):
+    path = tmp_path / "population.safetensors"
+    with pytest.raises(UserError, match="no such population"):
+        Population.load(path)
+    population("vanilla").save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="not a readable population"):
+        Population.load(path)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU on this machine")
+@pytest.mark.parametrize("name", CORES)
+def test_network_on_a_gpu_behaves_as_on_the_processor(name):
+    made = population(name)
+    on_cpu, on_gpu = (play(made.network(device=d), task("du"), 4, generator(1, "test")) for d in ("cpu", "cuda"))
+    np.testing.assert_allclose(on_cpu.policy[:, :, :20], on_gpu.policy[:, :, :20], atol=1e-3)

@@ -1,0 +1,22 @@
+# Behaviour without models: summaries, curves, history kernels, stay regressions. The same rule for every source.
+rule behaviour:
+    input:
+        trials=f"{plan.results}/trials/{{study}}/{{source}}.parquet",
+    output:
+        summary=f"{plan.results}/behaviour/{{study}}/{{source}}.summary.csv",
+        curves=f"{plan.results}/behaviour/{{study}}/{{source}}.curves.csv",
+        regressions=f"{plan.results}/behaviour/{{study}}/{{source}}.regressions.csv",
+    log:
+        f"logs/{plan.scale}/behaviour/{{study}}.{{source}}.log",
+    benchmark:
+        f"benchmarks/{plan.scale}/behaviour/{{study}}.{{source}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_hash("pipeline.behaviour.run"),
+        lags=lambda w: plan.studies[w.study].kernel_lags,
+        bootstrap=plan.numbers["bootstrap"],
+        seed=plan.seed,
+    script:
+        "../scripts/behaviour.py"

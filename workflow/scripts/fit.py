@@ -1,0 +1,15 @@
+"""Fit one hierarchical model to one source; check it, cross-validate it, and predict from it."""
+
+from pipeline.jobs import job
+
+with job(snakemake.log[0]):
+    from pipeline import models, trials
+    from pipeline.files import write_csv
+    from pipeline.models.predictive import check
+
+    table = trials.read(snakemake.input.trials)
+    name, seed = snakemake.wildcards.model, snakemake.params.seed
+    settings = {**snakemake.params.sampler, "threads": snakemake.threads, "seed": seed}
+    result = models.fit(table, name, settings, snakemake.wildcards.source)
+    write_csv(check(table, result, seed), snakemake.output.predictive)
+    result.write(snakemake.output.idata, snakemake.output.posterior, snakemake.output.badge, snakemake.output.loo)
