@@ -197,3 +197,33 @@ def test_predictions_from_the_true_model_look_like_the_data(fitted):
     assert pooled.loc["better_choice", "observed"] == pytest.approx((rows["choice"] == rows["better_option"]).mean())
     assert ((found["low"] <= found["observed"]) & (found["observed"] <= found["high"])).mean() > 0.75
     assert pooled["p"].between(0.005, 0.995).all()
+
+
+def test_the_sampling_coordinates_leave_the_density_of_the_hierarchy_unchanged():
+    """log p(z, …) of the PyMC model against the stated priors and the likelihood at the parameters that z means."""
+    from scipy.stats import halfnorm
+
+    from pipeline.models.hierarchy import build
+
+    rows, _ = simulated(subjects=2, sessions=2, episodes=2, seed=4)
+    packed = pack(rows, CARD)
+    model = build(CARD, packed, em(CARD, packed))
+    generator = np.random.default_rng(1)
+    point = {name: generator.normal(size=np.shape(value)) for name, value in model.initial_point().items()}
+    variables = model.replace_rvs_by_values([model["subject_parameters"], model["session_parameters"]])
+    values = model.compile_fn(variables, inputs=model.value_vars, on_unused_input="ignore")
+    subject, session = values(point)
+    moved = dict(point, subject_parameters_z=point["subject_parameters_z"] + 1)
+    log_slope = np.log(values(moved)[0] - subject).sum()  # η is linear in z
+    moved = dict(point, session_parameters_z=point["session_parameters_z"] + 1)
+    log_slope += np.log(values(moved)[1] - session).sum()
+    spread, within = np.exp(point["group_sd_log__"]), np.exp(point["session_sd_log__"])
+    priors = {n: np.array([getattr(p, n) for p in CARD.parameters]) for n in ("mean", "sd", "group_sd", "session_sd")}
+    expected = norm.logpdf(point["group_mean"], priors["mean"], priors["sd"]).sum()
+    expected += (halfnorm.logpdf(spread, 0, priors["group_sd"]) + np.log(spread)).sum()
+    expected += (halfnorm.logpdf(within, 0, priors["session_sd"]) + np.log(within)).sum()
+    expected += norm.logpdf(subject, point["group_mean"], spread).sum()
+    expected += norm.logpdf(session, subject[packed.unit_subject], within).sum()
+    expected += objective(CARD, packed, session)[0].sum() + log_slope
+    constant = -0.5 * np.log(2 * np.pi) * (subject.size + session.size)  # left out of the potentials
+    assert model.compile_logp()(point) == pytest.approx(expected - constant, rel=1e-9)

@@ -84,13 +84,16 @@ AGENTS: Mapping[str, AgentEntry] = MappingProxyType(
             _learner("thompson", "Thompson sampling", "heuristics:Thompson",
                      "Beta(1, 1) posterior of every arm on its own; choose in proportion to P(arm is best)", "Thompson 1933"),
             _learner("ucb", "UCB", "heuristics:UCB", "x̄ + √(χ ln n / n_i), χ = 1", "Auer et al. 2002", chi=1.0),
-            _learner("gittins", "Gittins index", "gittins:Gittins",
-                     "optimal for the discounted infinite horizon, arms independent", "Gittins 1979", discount=0.99),
+            _learner("gittins", "Gittins index, γ = .99", "gittins:Gittins",
+                     "optimal for the discounted infinite horizon, arms independent; γ = .99", "Gittins 1979", discount=0.99),
+            _learner("gittins90", "Gittins index, γ = .9", "gittins:Gittins",
+                     "the same for γ = .9, the upper end of the networks' own discounts at standard scale", "Gittins 1979", discount=0.9),
             _learner("rescorla_wagner", "Rescorla–Wagner", "heuristics:RescorlaWagner",
-                     "Q += α (r − Q) for the chosen option, softmax(β Q)", "Rescorla & Wagner 1972", alpha=0.4, beta=5.0),
+                     "Q += α (r − Q) for the chosen option, softmax(β Q); α = .4, β = 5, arbitrary", "Rescorla & Wagner 1972", alpha=0.4, beta=5.0),
             _learner("bayes_optimal", "Bayes-optimal (exact)", "bayes:bayes_optimal",
-                     "the exact optimum for the task's own prior: dynamic programming, pooled count or hidden-state filter",
-                     "Bellman 1956; Behrens et al. 2007", (*("di", *STRUCTURED), *REVERSAL)),
+                     "the exact optimum for the task's own prior: dynamic programming, pooled count or hidden-state filter (which knows "
+                     "when reversals can come, and anticipates them)",
+                     "Bellman 1956; Feldman 1962; Costa et al. 2015", (*("di", *STRUCTURED), *REVERSAL)),
         )
     }
 )  # fmt: skip

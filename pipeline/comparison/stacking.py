@@ -42,7 +42,8 @@ def stack(badges: Mapping[str, dict], pointwise: Mapping[str, pd.DataFrame]) -> 
     """Compare the models of one source.
 
     A model whose sampler failed, or that was not run, is listed with its reason and takes no part; one with an
-    unreliable unit (Pareto k > .7) takes part and is marked in ``note``.
+    unreliable unit (Pareto k > .7) takes part and is marked in ``note``. With fewer than two models left there is
+    nothing to compare: no weight is given, rather than a weight of 1 to whoever is left.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def stack(badges: Mapping[str, dict], pointwise: Mapping[str, pd.DataFrame]) -> 
     """
     able = [m for m, badge in badges.items() if badge["passed"] and len(pointwise[m])]
     weight: dict[str, float] = {}
-    if able:
+    if len(able) > 1:
         frames = {m: pointwise[m].assign(unit=pointwise[m]["unit"].astype(str)).sort_values("unit") for m in able}
         reference = frames[able[0]]
         for name, frame in frames.items():
@@ -71,7 +72,9 @@ def stack(badges: Mapping[str, dict], pointwise: Mapping[str, pd.DataFrame]) -> 
         weight = dict(zip(able, weights(np.column_stack([frames[m]["elpd"] for m in able]))))
     rows = []
     for name, badge in badges.items():
-        note = "; ".join([*badge.get("reasons", [])] if name not in weight else [])
+        note = "; ".join(badge.get("reasons", []))
+        if name in able and name not in weight:
+            note = "the only model whose fit passed: nothing to compare it with"
         if name in weight and badge.get("pareto_k_bad"):
             note = f"Pareto k above .7 for {badge['pareto_k_bad']} of {badge['loo_n']} units"
         rows.append(

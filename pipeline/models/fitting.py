@@ -28,7 +28,7 @@ class Settings:
     """How to sample: draws and tuning steps per chain, chains, threads, root seed, NUTS target acceptance."""
 
     draws: int = 1000
-    tune: int = 1000
+    tune: int = 500
     chains: int = 4
     threads: int = 1
     seed: int = 1

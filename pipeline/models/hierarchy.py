@@ -140,21 +140,18 @@ def build(card: ModelCard, trials: Trials, laplace: LaplaceFit) -> pm.Model:
 def _normal(name: str, mean, sd, data, dims):
     """Declare a normal variable in coordinates in which its posterior is nearly standard normal.
 
-    η ~ Normal(mean, sd) is written as η = w η̂ + (1 − w) mean + √(1 − w) sd (C z) with w = sd² / (sd² + v), where the data
-    alone say η̂ with variance v, and C Cᵀ are the posterior correlations of the parameters (EM–Laplace). Were the
-    likelihood normal, z would be nearly standard normal and independent of mean and sd a posteriori. w is the centring
-    weight λ = 1 − var/sd² (Papaspiliopoulos et al. 2007; Gorinova et al. 2020) as a function of sd: non-centred where
-    the data say little, centred where they say much, at every sd, so that a group SD near zero is no funnel. It is a
-    change of variables: the posterior does not depend on η̂, v and C.
+    η ~ Normal(mean, sd) is written as η = w η̂ + (1 − w) mean + √(1 − w) sd z with w = sd² / (sd² + v), where the data
+    alone say η̂ with variance v (EM–Laplace). Were the likelihood normal, z would be standard normal and independent of
+    mean and sd a posteriori. w is the centring weight λ = 1 − var/sd² (Papaspiliopoulos et al. 2007; Gorinova et al.
+    2020) as a function of sd: non-centred where the data say little, centred where they say much, at every sd, so that
+    a group SD near zero is no funnel. It is a change of variables: the posterior does not depend on η̂ and v.
     """
-    parts = ("estimate", "variance", "root")
-    estimate, variance, root = (pm.Data(f"{name}_{part}", getattr(data, part)) for part in parts)
+    estimate, variance = (pm.Data(f"{name}_{part}", getattr(data, part)) for part in ("estimate", "variance"))
     z = pm.Flat(f"{name}_z", dims=dims)
     weight = sd**2 / (sd**2 + variance)
     scale = sd * pt.sqrt(variance / (sd**2 + variance))
-    turned = (root * z[:, None, :]).sum(-1)
-    value = pm.Deterministic(name, weight * estimate + (1 - weight) * mean + scale * turned, dims=dims)
-    density = -0.5 * ((value - mean) / sd) ** 2 - pt.log(sd) + pt.log(scale)  # N(η; mean, sd) |∂η/∂z|, det C constant
+    value = pm.Deterministic(name, weight * estimate + (1 - weight) * mean + scale * z, dims=dims)
+    density = -0.5 * ((value - mean) / sd) ** 2 - pt.log(sd) + pt.log(scale)  # N(η; mean, sd) |∂η/∂z|
     pm.Potential(f"{name}_prior", density.sum())
     return value
 
@@ -174,9 +171,12 @@ def start(trials: Trials, laplace: LaplaceFit) -> dict[str, np.ndarray]:
 
 
 def program(card: ModelCard, trials: Trials, laplace: LaplaceFit):
-    """Compile the model for nutpie, started at the EM–Laplace fit with the group mean jittered by U(−1, 1)."""
+    """Compile the model for nutpie, started at the EM–Laplace fit, its mean jittered by U(−1, 1).
+
+    The mean is the group's, or a lone subject's own: chains that started at one point could not tell R-hat anything.
+    """
     model = build(card, trials, laplace)
-    loose = {v for v in model.free_RVs if v.name == "group_mean"}
+    loose = {v for v in model.free_RVs if v.name in ("group_mean", "subject_parameters")}
     return nutpie.compile_pymc_model(model, backend="numba", initial_points=start(trials, laplace), jitter_rvs=loose)
 
 

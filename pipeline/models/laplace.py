@@ -117,14 +117,10 @@ def maximum_likelihood(
 
 @dataclass(frozen=True)
 class Summary:
-    """What the data alone say of units or subjects: ``estimate`` and ``variance`` (…, parameters).
-
-    ``root`` (…, parameters, parameters) is the Cholesky factor of their posterior correlations given the level above.
-    """
+    """What the data alone say of units or subjects: ``estimate`` and ``variance`` (…, parameters)."""
 
     estimate: np.ndarray
     variance: np.ndarray
-    root: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -223,32 +219,21 @@ def _variance(information, spread):
     return np.einsum("upk,uk->up", direction**2, 1 / np.maximum(size, 1e-6))
 
 
-def _root(precision: np.ndarray) -> np.ndarray:
-    """Cholesky factors of the correlation matrices that belong to precision matrices (…, parameters, parameters)."""
-    covariance = np.linalg.inv(precision)
-    sd = np.sqrt(np.einsum("...pp->...p", covariance))
-    return np.linalg.cholesky(covariance / sd[..., :, None] / sd[..., None, :])
-
-
 def _finish(card, trials, prior, eta, information, subject, mu, sigma, tau) -> LaplaceFit:
     """Work out, at the fitted hierarchy, what the data alone say of units and subjects."""
-    who, many, identity = trials.unit_subject, len(trials.subjects), np.eye(len(mu))
+    who, many = trials.unit_subject, len(trials.subjects)
     if many == 1:
         mu, sigma = prior["mean"], prior["sd"]  # no group: the subject has the prior itself
     spread, above = (tau, subject[who]) if trials.nested else (sigma, mu)
     variance = _variance(information, spread)
     alone = 1 / np.maximum(1 / variance - spread**-2.0, 1e-6)  # variance by the likelihood alone
     estimate = (eta / variance - above * spread**-2.0) * alone
-    size, direction = np.linalg.eigh(information)
-    positive = np.einsum("upk,uk,uqk->upq", direction, np.maximum(size, 1e-6), direction)
-    of_unit = Summary(estimate, alone, _root(positive + identity * spread**-2.0))
-    of_subject = of_unit
+    of_unit = of_subject = Summary(estimate, alone)
     if trials.nested:
         weight = 1 / (tau**2 + alone)
-        each = np.linalg.inv(np.linalg.inv(positive) + identity * tau**2)
-        total, value, precision = (np.zeros((many, *x.shape[1:])) for x in (weight, weight, each))
-        for target, source in ((total, weight), (value, weight * estimate), (precision, each)):
-            np.add.at(target, who, source)
-        of_subject = Summary(value / total, 1 / total, _root(precision + identity * sigma**-2.0))
+        total, value = np.zeros((2, many, len(mu)))
+        np.add.at(total, who, weight)
+        np.add.at(value, who, weight * estimate)
+        of_subject = Summary(value / total, 1 / total)
     subject_sd = np.sqrt(1 / (1 / of_subject.variance + sigma**-2.0))
     return LaplaceFit(eta, np.sqrt(variance), information, subject, subject_sd, mu, sigma, tau, of_unit, of_subject)

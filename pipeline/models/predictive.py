@@ -15,7 +15,7 @@ from pipeline.seeds import generator
 COLUMNS = ("source", "model", "subject", "statistic", "observed", "predicted", "low", "high", "p", "n_draws")
 
 
-def predictive(table: pd.DataFrame, card: ModelCard, idata, draw: np.random.Generator, draws: int = 40) -> pd.DataFrame:
+def predictive(table: pd.DataFrame, card: ModelCard, idata, draw: np.random.Generator, draws: int = 200) -> pd.DataFrame:
     """Compare summaries of the data with those of simulations from the posterior, on the same schedule.
 
     Every simulated data set takes one posterior draw and plays the source's own episodes (same latent
@@ -69,7 +69,7 @@ def predictive(table: pd.DataFrame, card: ModelCard, idata, draw: np.random.Gene
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def check(table: pd.DataFrame, fit, seed: int, draws: int = 40) -> pd.DataFrame:
+def check(table: pd.DataFrame, fit, seed: int, draws: int = 200) -> pd.DataFrame:
     """Check a `FitResult`; without rows where the fit was not run or the schedule of the source is not known."""
     if fit.badge["status"] != "run":
         return pd.DataFrame(columns=COLUMNS)
