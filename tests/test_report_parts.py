@@ -1,6 +1,8 @@
 """Parts of the report: numbers and intervals, equations, figures, loading."""
 
 import re
+from dataclasses import fields, replace
+from inspect import signature
 from xml.etree import ElementTree
 
 import altair as alt
@@ -8,20 +10,30 @@ import numpy as np
 import pandas as pd
 import pytest
 from report_fixture import config, write_results
-from scipy.stats import ttest_1samp
+from scipy.stats import t as student
 
+from pipeline.agents import AGENTS
+from pipeline.behaviour import STATISTICS
+from pipeline.comparison.claim_statistics import Source, regret_over
 from pipeline.models import MODELS
 from pipeline.plan import Plan
 from pipeline.report import PAGES, templates
 from pipeline.report.draw import data, svg
 from pipeline.report.figures_behaviour import fact_curves
+from pipeline.report.figures_stacking import stacking
+from pipeline.report.figures_typicality import outside
 from pipeline.report.load import load_study
 from pipeline.report.mathml import mathml
-from pipeline.report.methods import ADVANTAGE, CORES, LOSS, PARAGRAPHS, REGRET
-from pipeline.report.methods_analysis import HISTORY
-from pipeline.report.statistics import crossing, mean_interval, regret_table, reward_bounds
+from pipeline.report.methods import CORES, PARAGRAPHS, REGRET
+from pipeline.report.methods_analysis import HISTORY, LEAVE_OUT, probe_rows
+from pipeline.report.methods_training import ADVANTAGE, FIELDS, LOSS, LOSS_NORMALISED, NORMALISED, settings_rows
+from pipeline.report.references import references
+from pipeline.report.sections_models import posterior_table
+from pipeline.report.statistics import LEARNED, crossing, regret_table, reward_bounds
 from pipeline.report.style import CORES as COLOURS
 from pipeline.report.style import animals, count, interval, listed, number, prose, significant, task_label
+from pipeline.tasks import TASKS
+from pipeline.training import Training
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +60,6 @@ def test_animals_keep_the_order_of_the_registry_whatever_the_order_of_the_table(
     assert animals("costa2016_monkey_prl", ["BB10", "BB8", "BB6", "X1"]) == ["BB6", "BB8", "BB10", "X1"]
 
 
-def test_the_interval_of_a_mean_is_the_t_interval_and_one_agent_has_none():
-    values = [1.2, 1.4, 1.1, 1.9, 1.3]
-    expected = ttest_1samp(values, 0).confidence_interval(0.95)
-    assert mean_interval([*values, np.nan]) == pytest.approx((np.mean(values), *expected))
-    assert mean_interval([1.5])[0] == 1.5 and np.isnan(mean_interval([1.5])[1]) and np.isnan(mean_interval([])[0])
-
-
 def test_the_regret_table_takes_the_best_agents_and_divides_by_the_exact_optimum(results):
     frame = results["bandits"].evaluation
     table = regret_table(results["bandits"]).set_index(["task", "source"])
@@ -64,7 +69,17 @@ def test_the_regret_table_takes_the_best_agents_and_divides_by_the_exact_optimum
     assert row["mean"] == pytest.approx(own.loc[own["best"], "test_regret"].mean())
     assert row["ratio"] == pytest.approx(row["mean"] / 1.221) and row["median"] == own["test_regret"].median()
     learner = table.loc[("du", "thompson")]
-    assert (learner["low"], learner["high"]) == pytest.approx((2.3 * 1.221 - 1.96 * 0.03, 2.3 * 1.221 + 1.96 * 0.03))
+    half = student.ppf(0.975, 1999) * 0.03
+    assert (learner["low"], learner["high"]) == pytest.approx((2.3 * 1.221 - half, 2.3 * 1.221 + half))
+    assert row["same"] == pytest.approx(row["mean"] / (1.02 * 1.221))  # the exact learner on the same episodes
+    best = own.loc[own["best"], "test_regret"]
+    parts = np.array([best.var() / 5, 0.03**2])  # the agents, and the test episodes that they share
+    freedom = parts.sum() ** 2 / (parts[0] ** 2 / 4 + parts[1] ** 2 / 1e6)
+    assert row["high"] - row["mean"] == pytest.approx(student.ppf(0.975, freedom) * np.sqrt(parts.sum()))
+    measured = regret_over(Source("lstm_du", frame, pd.DataFrame()), test="du", reference="optimum")
+    assert (row["ratio"], row["ratio_low"], row["ratio_high"]) == pytest.approx(
+        (measured.value, measured.low, measured.high)
+    )
 
 
 def test_rows_of_networks_tested_on_another_task_do_not_enter_the_regret_of_their_own(results):
@@ -105,6 +120,9 @@ def test_kept_facts_become_curves_of_each_animal():
 def test_every_equation_of_cards_and_methods_becomes_well_formed_mathml():
     equations = [m.equation for m in MODELS.values()] + [
         LOSS,
+        LOSS_NORMALISED,
+        NORMALISED,
+        LEAVE_OUT,
         ADVANTAGE,
         REGRET,
         HISTORY,
@@ -180,3 +198,84 @@ def test_only_sources_of_the_plan_are_read_and_files_that_lack_are_named(tmp_pat
 
 def test_the_fingerprint_of_the_templates_is_stable_within_a_checkout():
     assert templates() == templates() and re.fullmatch(r"[0-9a-f]{16}", templates())
+
+
+def test_every_training_setting_is_in_the_table_with_its_value_and_departures_are_marked(results):
+    assert set(FIELDS) == {field.name for field in fields(Training)}
+    table = {row[0]: row[1:] for row in settings_rows(results["bandits"])}
+    assert len(table) == len(FIELDS) + 5
+    assert table["Episodes per update"] == ("16", "1", "differs")
+    assert table["Value cost β_v, of ½ (R − V)²"] == ("0.05", ".05", "")
+    assert table["λ of the generalised advantage"][0] == f"{Training().trace:g}"
+    assert table["Test episodes"] == ("500", "300", "differs")
+
+
+def test_settings_that_differ_between_cores_are_given_per_core(results):
+    r = replace(results["bandits"], config=results["bandits"].config | {"cores": {"lowrank": {"clip": 0.5}}})
+    table = {row[0]: row[1] for row in settings_rows(r)}
+    assert "LSTM: 0.05" in table["Largest gradient norm, per network"]
+    assert "Low-rank RNN: 0.5" in table["Largest gradient norm, per network"]
+    assert ":" not in table["Value cost β_v, of ½ (R − V)²"]
+
+
+def test_the_optimisers_are_described_with_the_constants_that_they_have():
+    from pipeline.training.optimisers import OPTIMISERS
+
+    rmsprop = signature(OPTIMISERS["rmsprop"]).parameters
+    assert (rmsprop["decay"].default, rmsprop["epsilon"].default) == (0.99, 1e-8)
+    assert signature(OPTIMISERS["adam"]).parameters["decay"].default == (0.9, 0.999)
+
+
+def test_what_counts_as_learned_is_what_the_evaluation_counts():
+    from pipeline.training import evaluate
+
+    assert evaluate.LEARNED * 100 == LEARNED
+
+
+def test_references_are_written_in_full_once_and_remarks_are_none():
+    found = references(["Auer et al. 2002", "Bellman 1956; Feldman 1962", "Auer et al. 2002, x; as measured by us"])
+    assert [r.split(" (")[0] for r in found] == ["Auer P, Cesa-Bianchi N, Fischer P", "Bellman R", "Feldman D"]
+
+
+def test_every_citation_of_the_registries_has_a_reference_in_full():
+    cited = [x.citation for x in (*AGENTS.values(), *TASKS.values(), *MODELS.values(), *STATISTICS.values())]
+    assert not [r for r in references(cited) if " et al. " in r or " & " in r.split(" (")[0]]
+
+
+def test_the_reach_of_a_parameter_is_that_of_one_outcome_of_a_typical_learner(results):
+    reach = {(row[0], row[1]): row for row in probe_rows(results["reversal"])}
+    # α: Q moves from .5 to .5 + α/2, hence P from ½ to 1 / (1 + exp(−β/2)), β = 3
+    low, high = (float(v) for v in reach["Rescorla–Wagner", "α"][-1].split(" to "))
+    assert low == pytest.approx(0.5, abs=0.005) and high == pytest.approx(1 / (1 + np.exp(-1.5)), abs=0.005)
+    assert [row[2] for key, row in reach.items() if key[1] == "α⁻"] == ["unrewarded"]
+
+
+def test_a_source_with_one_model_that_passed_has_no_weights_and_says_so(results):
+    r = results["reversal"]
+    own = r.stacking.assign(note="")
+    alone = own["source"] == "lstm_reversal"
+    own.loc[alone, "weight"] = np.nan
+    passed = own.loc[alone, "model"].iloc[0]
+    badges = r.badges.copy()
+    badges["passed"] = badges["passed"] & ((badges["source"] != "lstm_reversal") | (badges["model"] == passed))
+    figure = stacking(replace(r, stacking=own, badges=badges))
+    assert "no weights: only one model passed" in figure.svg and "fit failed" in figure.svg
+    assert "no weight is given" in figure.caption and "79 sessions" in figure.caption
+
+
+def test_an_animal_is_outside_only_beyond_every_network(results):
+    own = pd.DataFrame({"value": [1.0, 2.0, 3.1], "reference_low": [1.0] * 3, "reference_high": [3.0] * 3})
+    assert outside(own).tolist() == [0, 0, 1]
+    found = results["reversal"].typicality
+    assert outside(found).sum() == found["outside"].sum()
+
+
+def test_the_posterior_table_shows_sds_shrinkage_and_is_folded(results):
+    table = posterior_table(results["reversal"])
+    assert table.folded
+    heads = [i for i, row in enumerate(table.rows) if row.heading]
+    monkeys = next(i for i in heads if "Monkeys" in table.rows[i].cells[0].text)
+    cells = table.rows[monkeys + 1].cells
+    assert [c.text for c in cells[2:5]] == ["0.610", "0.610", "0.20"] and cells[2].small == "[0.310, 0.970]"
+    learner = next(i for i in heads if "Thompson" in table.rows[i].cells[0].text)
+    assert [c.text for c in table.rows[learner + 1].cells[2:4]] == ["–", "–"]

@@ -15,7 +15,9 @@ from pipeline.seeds import generator
 COLUMNS = ("source", "model", "subject", "statistic", "observed", "predicted", "low", "high", "p", "n_draws")
 
 
-def predictive(table: pd.DataFrame, card: ModelCard, idata, draw: np.random.Generator, draws: int = 200) -> pd.DataFrame:
+def predictive(
+    table: pd.DataFrame, card: ModelCard, idata, draw: np.random.Generator, draws: int = 200
+) -> pd.DataFrame:
     """Compare summaries of the data with those of simulations from the posterior, on the same schedule.
 
     Every simulated data set takes one posterior draw and plays the source's own episodes (same latent

@@ -59,6 +59,7 @@ class Table:
     numeric: frozenset[int] = field(default_factory=frozenset)
     compact: bool = False
     inline: bool = False  # small print of numbers beside them, not below
+    folded: bool = False  # shown on demand
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import pandas as pd
 from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.statistics import mean_interval, own_task, regret_table
+from pipeline.report.methods_training import selection
+from pipeline.report.statistics import own_task, regret_table
 from pipeline.report.style import INK, MUTED, count, number, plural, task_label, task_title
 from pipeline.tasks import TASKS
 
@@ -91,9 +92,9 @@ def regret(results: StudyResults) -> Figure | Absent:
     caption = (
         f"Expected cumulative regret of an episode divided by the exact Bayes-optimal regret of the same distribution "
         f"(no unit; vertical line: the optimum). "
-        f"Networks: dot and bar, mean of the best agents (chosen on other episodes) and its 95 % t interval over "
-        f"agents; ticks: single agents, the best "
-        f"darker; {n}. Learners (grey): mean ± 1.96 standard errors over the same test episodes. "
+        "Networks: dot and bar, mean of the best agents (chosen on other episodes) and its 95 % interval over agents "
+        f"and the test episodes that they share; ticks: single agents, the best darker; {n}. Learners (grey): mean and "
+        f"95 % interval over the same test episodes. {selection(results)} "
         + (
             f"{plural(beyond, 'agent lies', 'agents lie')} beyond the right edge (see “All hyperparameter settings”). "
             if beyond
@@ -190,11 +191,10 @@ def ablation(results: StudyResults) -> Figure | Absent:
             "reward input withheld": frame[frame["source"] == source.name],
         }
         parts = {label: own for label, own in parts.items() if len(own)}
-        best = {label: own[own["best"].astype(bool)] if own["best"].any() else own for label, own in parts.items()}
-        means = pd.DataFrame(
-            [(label, *mean_interval(own["test_regret"])) for label, own in best.items()],
-            columns=["label", "regret", "low", "high"],
-        )
+        table = regret_table(results).set_index("source")
+        found = [table.loc[own["source"].iloc[0]] for own in parts.values()]
+        means = pd.DataFrame([(r["mean"], r["low"], r["high"], r["n"]) for r in found], list(parts))
+        means = means.set_axis(["regret", "low", "high", "n"], axis=1).rename_axis("label").reset_index()
         dots = pd.concat([own.assign(label=label, regret=own["test_regret"]) for label, own in parts.items()])
         withheld = parts["reward input withheld"]
         optimum, chance = (float(withheld[c].iloc[0]) for c in ("optimum_regret", "chance_regret"))
@@ -226,11 +226,11 @@ def ablation(results: StudyResults) -> Figure | Absent:
         sentences.append(
             f"{task_label(source.task)}: mean regret {number(mean, 2)} [{number(low, 2)}, {number(high, 2)}] without "
             f"it, random choice {number(chance, 2)}, "
-            f"n = {len(best['reward input withheld'])} best of {len(withheld)} networks"
+            f"n = {int(means['n'].iloc[-1])} best of {len(withheld)} networks"
         )
     caption = (
         f"{'; '.join(sentences)}. Ticks: single networks, all settings; dot and bar: mean of the best on the ranking "
-        f"episodes with the 95 % t interval over agents. The "
+        f"episodes with the 95 % interval over agents and the test episodes that they share. The "
         "reward still trains the network, but never enters its input, so that nothing can be learned within an "
         "episode. Look for the lower row on the line of chance."
     )

@@ -7,7 +7,7 @@ from pipeline.primates import DATASETS
 from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.style import DASHES, INK, MUTED, animals, count
+from pipeline.report.style import DASHES, INK, MUTED, animals, count, reversal_window
 
 COLUMNS = ["subject", "x", "value", "low", "high", "n"]
 FACTS = {
@@ -186,6 +186,9 @@ def reversal(results: StudyResults) -> Figure | Absent:
         "How fast do choices follow an unsignalled reversal?",
         "Probability of choosing the newly better option, by trial relative to the first reversed outcome (trial 0: "
         "its choice is made before that outcome is seen). "
+        f"The exact Bayes-optimal learner knows that there is one reversal, on trials {reversal_window()}, and "
+        "anticipates it: its line rises before any reversed outcome. Networks trained on the task may have learned the "
+        "same hazard; whether the monkeys had is not known here. "
         "Look for the number of trials to cross one half (horizontal line), and for the height reached later.",
         alt.X(
             "x:Q",

@@ -1,4 +1,4 @@
-"""Figures of the hierarchical models: posteriors and stacking weights."""
+"""Figures of the hierarchical models: posteriors, and what other figures of the models share."""
 
 import altair as alt
 import pandas as pd
@@ -7,7 +7,8 @@ from pipeline.models import MODELS
 from pipeline.report.blocks import Absent, Figure
 from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.style import MUTED, listed, missing, plural
+from pipeline.report.methods_training import selection
+from pipeline.report.style import listed, missing
 
 FAILED = "#b42318"
 COLOUR = alt.Color("colour:N", scale=None)
@@ -92,7 +93,7 @@ def posteriors(results: StudyResults, model: str) -> Figure | Absent:
             .encode(x=x, y=y, color=COLOUR),
             cross(group.loc[group["failed"], ["label", "mean"]], x, y, -4),
         )
-        title = alt.TitleParams(symbol(model, name), subtitle=_wrap(card.meaning) if card else "")
+        title = alt.TitleParams(symbol(model, name), subtitle=wrap(card.meaning) if card else "")
         width = panel_width(columns, 156, 6)
         panels.append(alt.layer(*layers).properties(width=width, height=30 * len(rows), title=title))
     n = [
@@ -111,7 +112,7 @@ def posteriors(results: StudyResults, model: str) -> Figure | Absent:
             else ""
         )
         + "With fewer than eight subjects the spread between them leans on its prior, and the group mean describes "
-        "these subjects only. Look for networks whose "
+        f"these subjects only. {selection(results)} Look for networks whose "
         "bars and dots overlap the animals' dots."
     )
     slug = f"posterior-{model.replace('_', '-')}"
@@ -136,58 +137,11 @@ def _domain(subjects: pd.DataFrame, group: pd.DataFrame, card) -> list[float]:
     return [max(0.0, low - margin) if card is not None and card.link == "log" else low - margin, high + margin]
 
 
-def _wrap(text: str, width: int = 44) -> list[str]:
+def wrap(text: str, width: int = 44) -> list[str]:
+    """Break a text into lines of about so many letters."""
     lines = [""]
     for word in text.split():
         if len(lines[-1]) + len(word) >= width:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return lines
-
-
-def stacking(results: StudyResults) -> Figure | Absent:
-    """Stacking weights of the models for every source."""
-    question = "Which model predicts whom best?"
-    own = results.stacking
-    own = own[own["weight"].notna()] if len(own) else own
-    if own.empty:
-        return Absent(question, results.why_absent("stacking"))
-    order = in_order(results, own["source"])
-    rows = [results.label(s) for s in order]
-    models = [m for m in results.plan.models if m in set(own["model"])]
-    own = own.assign(
-        label=own["source"].map(results.label),
-        colour=own["source"].map(results.colour),
-        text=own["weight"].astype(float).map("{:.2f}".format),
-        ok=own["passed"].astype(bool) if "passed" in own else True,
-    )
-    x = alt.X(
-        "weight:Q",
-        title="stacking weight",
-        scale=alt.Scale(domain=[0, 1.14], nice=False),
-        axis=alt.Axis(values=[0, 0.5, 1], format=".1f"),
-    )
-    panels = []
-    for i, model in enumerate(models):
-        y = names(rows, i == 0, room=148)
-        base = alt.Chart(data(own.loc[own["model"] == model, ["label", "weight", "colour", "text", "ok"]])).encode(
-            x=x, y=y
-        )
-        layers = (
-            base.transform_filter("datum.ok").mark_bar(height=13, cornerRadiusEnd=2).encode(color=COLOUR),
-            base.transform_filter("!datum.ok").mark_bar(height=13, cornerRadiusEnd=2, opacity=0.3).encode(color=COLOUR),
-            base.mark_text(align="left", dx=4, color=MUTED).encode(text="text:N"),
-        )
-        title = alt.TitleParams(_wrap(model_title(model), 30))
-        panels.append(
-            alt.layer(*layers).properties(width=panel_width(len(models), 156, 6), height=25 * len(rows), title=title)
-        )
-    caption = (
-        "Weights (0 to 1, summing to 1 over the models of a source) of the mixture of models that best predicts "
-        "held-out data of that source, from leave-one-out (Yao et al. 2018); "
-        f"n = {plural(len(order), 'source')} × {plural(len(models), 'model')}. Pale: the fit failed its diagnostics, "
-        f"its weight counts for nothing. A weight is not a probability and "
-        "has no interval; the table gives each model's elpd and its standard error. Look for the column in which "
-        "animals and networks agree."
-    )
-    return Figure("stacking", question, svg(grid(panels, len(models)), "stacking", question), caption)

@@ -1,6 +1,7 @@
 """Methods text of a page: paragraphs with equations and references. Registry `PARAGRAPHS`; facts from registries."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import MappingProxyType
 
 from markupsafe import Markup
@@ -8,7 +9,9 @@ from markupsafe import Markup
 from pipeline.agents import AGENTS
 from pipeline.report.load import StudyResults
 from pipeline.report.prose import Paragraph, equation, items, text
-from pipeline.report.style import task_title
+from pipeline.report.references import references
+from pipeline.report.statistics import LEARNED
+from pipeline.report.style import reversal_window, task_title
 from pipeline.tasks import TASKS
 
 WANG = "Wang et al. 2017, arXiv:1611.05763"
@@ -21,11 +24,6 @@ CORES = {  # core → its equation, where it is one line, and the paper that int
     "gru": ("", "Cho et al. 2014, arXiv:1406.1078"),
     "lstm": ("", "Hochreiter & Schmidhuber 1997, Neural Comput 9:1735"),
 }
-LOSS = r"L = \langle -\log \pi(a_t)\, A_t + \beta_v \tfrac{1}{2} (R_t - V_t)^2 - \beta_e H(\pi_t) \rangle"
-ADVANTAGE = (
-    r"\delta_t = r_t + \gamma V_{t+1} - V_t, \quad A_t = \delta_t + \gamma \lambda A_{t+1}, \quad "
-    r"R_t = A_t + V_t, \quad V_{T+1} = 0"
-)
 REGRET = r"R_T = \sum_{t=1}^{T} ( \max_k p_{t,k} - p_{t,a_t} )"
 
 
@@ -35,12 +33,14 @@ def trial_table(results: StudyResults) -> Paragraph:
         "Trial table and units",
         text(
             "Networks, learners and animals are written as one table, one row per trial, and analysed by the same "
-            "code, "
-            "which cannot tell who behaved. An episode is where a learner's state is reset; a session (an animal's "
-            "day, a "
-            "network's batch of test episodes) is the unit of clustering and of leaving out; a subject (an animal, a "
-            "trained network) is the unit of inference. With fewer than eight subjects, sessions are resampled within "
-            "each subject, each subject is shown, and nothing is claimed about a population."
+            "code, which cannot tell who behaved. An episode is where a learner's state is reset; a session is an "
+            "animal's day, or all kept test episodes of a network or learner, which thus have one session each; a "
+            "subject (an animal, a trained network) is the unit of inference.",
+            "Regressions cluster by session where a subject has several, else by episode. The unit left out of the "
+            "hierarchical models is a session where subjects have several (animals), a subject where each has one "
+            "session (networks), an episode for a single subject (learners).",
+            "With fewer than eight subjects, sessions are resampled within each subject, each subject is shown, and "
+            "nothing is claimed about a population.",
         ),
     )
 
@@ -62,35 +62,6 @@ def networks(results: StudyResults) -> Paragraph:
     return Paragraph("Networks", html, tuple(dict.fromkeys(references)))
 
 
-def training(results: StudyResults) -> Paragraph:
-    """Loss and hyperparameters."""
-    scale = results.config["scales"][results.config["scale"]]
-    intro = text(
-        f"Advantage actor–critic with full backpropagation through each episode; {scale['training_episodes']:,} "
-        f"episodes "
-        f"per network, {scale['episodes_per_update']} per update. For each core and task {scale['settings']} networks "
-        f"are "
-        "trained, each with its own weights, seed, learning rate, discount and entropy cost. The loss is averaged over "
-        "trials and episodes; advantage and target carry no gradient:"
-    )
-    references = ("Mnih et al. 2016, arXiv:1602.01783", "Schulman et al. 2016, arXiv:1506.02438", WANG)
-    return Paragraph("Training", intro + equation(LOSS) + equation(ADVANTAGE), references)
-
-
-def rollouts(results: StudyResults) -> Paragraph:
-    """Frozen tests."""
-    scale = results.config["scales"][results.config["scale"]]
-    return Paragraph(
-        "Frozen test",
-        text(
-            "Weights are frozen; only activations change; actions are sampled from the policy. Settings are ranked on "
-            f"{scale['ranking_episodes']:,} episodes, and the best {results.plan.best} are reported on "
-            f"{scale['test_episodes']:,} others, the same for every source; all settings are shown beside them."
-        ),
-        (WANG,),
-    )
-
-
 def regret(results: StudyResults) -> Paragraph:
     """Regret and its exact optimum."""
     intro = text(
@@ -102,9 +73,17 @@ def regret(results: StudyResults) -> Paragraph:
         "The optimum is computed, not simulated: by dynamic programming over success and failure counts (independent "
         "arms), from the pooled count, which is sufficient (p₂ = 1 − p₁), or with a hidden-state filter (reversal)."
     )
-    return Paragraph(
-        "Regret and its exact optimum", intro + equation(REGRET) + optimum, (WANG, "Bellman 1956, Sankhyā 16:221")
+    error = text(
+        "Intervals of a core's mean regret and of its ratio to the optimum: Student's t over its networks plus the "
+        "sampling error of the test episodes, which all networks share and which does not average out over them "
+        "(degrees of freedom after Welch 1947); of a learner, the sampling error over the test episodes. The same "
+        "intervals judge the claims. Because all sources meet the same episodes, their regret is also divided by the "
+        "exact Bayes-optimal learner's on these episodes. A network has “learned” when its ranking regret has gone at "
+        f"least {LEARNED} % of the way from chance to the exact optimum, further than win-stay/lose-shift gets "
+        "anywhere."
     )
+    references = (WANG, "Bellman 1956", "Feldman 1962", "Welch 1947")
+    return Paragraph("Regret and its exact optimum", intro + equation(REGRET) + optimum + error, references)
 
 
 def tasks(results: StudyResults) -> Paragraph:
@@ -117,15 +96,31 @@ def tasks(results: StudyResults) -> Paragraph:
 def learners(results: StudyResults) -> Paragraph:
     """Learners of the study, from their registry."""
     found = [AGENTS[s] for s in results.names("learner") if s in AGENTS]
-    html = items((e.title, e.description) for e in found)
+    html = items((e.title, e.description + _settings(e)) for e in found)
+    if "reversal" in results.plan.tasks:
+        html += text(
+            "The exact filter of the reversal task knows that there is one reversal, and when it can come "
+            "(first reversed "
+            f"outcome on trials {reversal_window()}): it anticipates it, before any reversed outcome. It is a "
+            "bound, not "
+            "a model of what an animal knows."
+        )
     return Paragraph("Learners", html, tuple(dict.fromkeys(e.citation for e in found)))
 
 
-def _later(name: str) -> Callable[[StudyResults], Paragraph]:
-    def paragraph(results: StudyResults) -> Paragraph:
-        from pipeline.report import methods_analysis
+def _settings(entry) -> str:
+    """Write the settings of a learner that its description does not already give."""
+    symbols = {"alpha": "α", "beta": "β", "chi": "χ", "discount": "γ"}
+    given = {symbols.get(name, name): f"{value:g}" for name, value in entry.settings.items()}
+    lacking = [
+        f"{name} = {value}" for name, value in given.items() if f"{name} = {value.lstrip('0')}" not in entry.description
+    ]
+    return f"; {', '.join(lacking)}" if lacking else ""
 
-        return getattr(methods_analysis, name)(results)
+
+def _later(module: str, name: str) -> Callable[[StudyResults], Paragraph]:
+    def paragraph(results: StudyResults) -> Paragraph:
+        return getattr(import_module(f"pipeline.report.{module}"), name)(results)
 
     return paragraph
 
@@ -134,12 +129,15 @@ PARAGRAPHS: Mapping[str, Callable[[StudyResults], Paragraph]] = MappingProxyType
     {
         "trial_table": trial_table,
         "networks": networks,
-        "training": training,
-        "rollouts": rollouts,
+        "training": _later("methods_training", "training"),
+        "rollouts": _later("methods_training", "rollouts"),
         "regret": regret,
         "tasks": tasks,
         "learners": learners,
-        **{name: _later(name) for name in ("datasets", "behaviour", "regressions", "models", "comparison")},
+        **{
+            name: _later("methods_analysis", name)
+            for name in ("datasets", "behaviour", "regressions", "models", "comparison")
+        },
     }
 )
 
@@ -147,5 +145,4 @@ PARAGRAPHS: Mapping[str, Callable[[StudyResults], Paragraph]] = MappingProxyType
 def methods(results: StudyResults, names: tuple[str, ...]) -> tuple[list[Paragraph], list[str]]:
     """Paragraphs of a page, those with something to say, and its references, each once, in alphabetical order."""
     found = [paragraph for paragraph in (PARAGRAPHS[name](results) for name in names) if str(paragraph.html)]
-    parts = [part.strip() for p in found for reference in p.references for part in reference.split("; ")]
-    return found, sorted(dict.fromkeys(filter(None, parts)), key=str.lower)
+    return found, references(citation for paragraph in found for citation in paragraph.references)

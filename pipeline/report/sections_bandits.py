@@ -6,7 +6,8 @@ from pipeline.report import figures_bandits as figures
 from pipeline.report import figures_training
 from pipeline.report.blocks import Absent, Block, Cell, Figure, Note, Row, Table
 from pipeline.report.load import StudyResults
-from pipeline.report.statistics import regret_table
+from pipeline.report.methods_training import selection
+from pipeline.report.statistics import LEARNED, regret_table
 from pipeline.report.style import count, interval, listed, number, task_label, task_title
 
 CLOSE = 1.25  # times the optimum: what the tables mark as close
@@ -74,10 +75,11 @@ def summary(results: StudyResults) -> list[Block]:
         if len(cells) > 1 and any(c.text != "–" for c in cells[1:]):
             rows.append(Row(cells, results.colour(names[0])))
     caption = (
-        "Regret as a multiple of the exact optimum of each distribution (1 is optimal, no unit). Networks: mean of "
-        "the best settings with the 95 % t interval over "
-        "agents, and how many of all settings learned (regret nearer to the optimum than to chance); learners: ± 1.96 "
-        "standard errors over test episodes. "
+        "Regret as a multiple of the exact optimum of each distribution (1 is optimal, no unit). Networks: mean of the "
+        "best settings with its 95 % interval over agents and the test episodes that they share, and how many of all "
+        f"settings learned (their regret on the ranking episodes has gone {LEARNED} % of the way from chance to the "
+        "optimum, further than win-stay/lose-shift gets anywhere); learners: 95 % interval over the test episodes. "
+        f"{selection(results)} "
         f"Shaded: within {CLOSE} × the optimum."
     )
     title = "Regret ÷ exact optimum, by training and test distribution"
@@ -112,7 +114,7 @@ def regret_full(results: StudyResults) -> list[Block]:
                 [
                     Cell(
                         f"{task_title(task)}: optimum {number(first['optimum'])}, chance {number(first['chance'], 2)}",
-                        span=7,
+                        span=8,
                     )
                 ],
                 heading=True,
@@ -126,6 +128,7 @@ def regret_full(results: StudyResults) -> list[Block]:
                         Cell(results.label(r.source)),
                         Cell(number(r.mean), interval(r.low, r.high)),
                         Cell(number(r.ratio, 2)),
+                        Cell(number(r.same, 2)),
                         Cell(f"{r.learned} / {r.settings}" if network else "–"),
                         Cell(number(r.median) if network else "–"),
                         Cell(count(r.n) if network else "–"),
@@ -136,21 +139,25 @@ def regret_full(results: StudyResults) -> list[Block]:
             )
     caption = (
         "Expected cumulative regret per episode (unit: reward). Networks: mean of the best settings by the ranking "
-        "episodes, on other test episodes, with the 95 % t "
-        "interval over those agents; learners: mean ± 1.96 standard errors over the same test episodes. Learned: "
-        "settings whose regret is nearer to the optimum "
-        "than to chance. Median: of all settings."
+        "episodes, on other test episodes; 95 % interval over those agents and the test episodes that they share; "
+        "learners: over the same test episodes. ÷ exact optimum: over the expectation computed for the task's prior; "
+        "÷ optimum on these episodes: over the exact Bayes-optimal learner's regret on the same test episodes "
+        "(–: it did "
+        "not run), which removes the luck of the draw of episodes. Learned: settings whose regret has gone "
+        f"{LEARNED} % "
+        "of the way from chance to the optimum, on the ranking episodes. Median: of all settings. " + selection(results)
     )
     columns = (
         "Source",
         "Regret [95 % interval]",
-        "÷ optimum",
+        "÷ exact optimum",
+        "÷ optimum on these episodes",
         "Learned",
         "Median, all settings",
         "n best",
         "Test episodes",
     )
-    return [Table("regret-full", "Regret in full", columns, rows, caption, frozenset(range(1, 7)), True, True)]
+    return [Table("regret-full", "Regret in full", columns, rows, caption, frozenset(range(1, 8)), True, True)]
 
 
 def exploration(results: StudyResults) -> list[Block]:

@@ -8,6 +8,7 @@ from pipeline.report import figures_comparison as figures
 from pipeline.report.blocks import Absent, Block, Cell, Row, Table
 from pipeline.report.figures_models import failed_fits, model_title, symbol
 from pipeline.report.load import StudyResults
+from pipeline.report.methods_training import selection
 from pipeline.report.style import count, interval, missing, number, prose
 
 VERDICTS = {"agrees": "agrees", "deviates": "deviates", "not run": "not-run"}  # verdict → class of its badge
@@ -48,7 +49,8 @@ def differences(results: StudyResults) -> list[Block]:
         "Posterior mean and 94 % highest-density interval of each difference in choice probability; P(in ROPE): "
         "posterior "
         "mass inside the region of practical equivalence; P(direction): posterior mass on the more probable side of 0; "
-        "n: subjects of either group."
+        "n: subjects of either group. P(in ROPE) is not comparable between parameters (see Methods). "
+        + selection(results)
         + (
             " SDs halved, doubled: the mean under priors with other SDs (?: importance weights unreliable, Pareto k "
             "above .7)."
@@ -95,19 +97,28 @@ def claims_table(claims: pd.DataFrame, labels: Mapping[str, Callable[[str], str]
                 Cell("–" if missing(r.published) else _published(r.published)),
                 ours,
                 Cell(count(r.n)),
-                Cell(verdict, badge=VERDICTS[verdict]),
+                _verdict(verdict, "" if missing(r.why) else str(r.why)),
                 Cell("" if missing(r.why) else _sentence(r.why)),
             ]
             rows.append(Row(cells))
     caption = (
         "Every claim as published, and what this run gives, with its interval in brackets; n: networks, subjects or "
         "episodes behind our number. Agrees or deviates is decided by a rule fixed beforehand for each claim "
-        "(resources/published_claims.csv). A deviation is a result: it is shown, with its reason where one is known, "
+        "(resources/published_claims.csv). Deviates (undecided): our number does not meet the rule, but its "
+        "interval does "
+        "not exclude what is claimed. A deviation is a result: it is shown, with its reason where one is known, "
         "and "
         "nothing was tuned until it agreed. Not run: this run's config or data cannot decide the claim."
     )
     columns = ("Claim", "Published", "Ours", "n", "Verdict", "Why")
     return Table("claims-table", "Published claims and ours", columns, rows, caption, frozenset((1, 2, 3)))
+
+
+def _verdict(verdict: str, why: str) -> Cell:
+    """Badge of a verdict; a deviation that the interval leaves undecided is paler than a contradiction."""
+    if verdict == "deviates" and why.lower().startswith("undecided:"):
+        return Cell("deviates (undecided)", badge="undecided")
+    return Cell(verdict, badge=VERDICTS[verdict])
 
 
 def tally(claims: pd.DataFrame) -> dict[str, int]:

@@ -1,17 +1,60 @@
 """Sections on hierarchical models: posteriors, predictive checks, stacking, sampler diagnostics."""
 
+import pandas as pd
+
 from pipeline.report import figures_models as figures
-from pipeline.report import figures_predictive
+from pipeline.report import figures_predictive, figures_stacking
 from pipeline.report.blocks import Absent, Block, Cell, Row, Table
 from pipeline.report.load import StudyResults
-from pipeline.report.style import count, missing, number, plural, significant
+from pipeline.report.style import count, interval, missing, number, plural, significant
 
 BADGES = {"passed": "pass", "failed": "fail", "not run": "not-run"}
 
 
 def posteriors(results: StudyResults) -> list[Block]:
     """One figure per model."""
-    return [figures.posteriors(results, model) for model in results.plan.models]
+    blocks: list[Block] = [figures.posteriors(results, model) for model in results.plan.models]
+    return blocks + ([posterior_table(results)] if len(results.posterior) else [])
+
+
+def posterior_table(results: StudyResults) -> Table:
+    """Group means, SDs between subjects and sessions, and shrinkage, by model and source; folded."""
+    own, rows = results.posterior[results.posterior["mean"].notna()], []
+    failed = figures.failed_fits(results)
+    for model in [m for m in results.plan.models if m in set(own["model"])]:
+        for source in figures.in_order(results, own.loc[own["model"] == model, "source"]):
+            fit = own[(own["model"] == model) & (own["source"] == source)]
+            bad = (source, model) in failed
+            head = f"{figures.model_title(model)} · {results.label(source)}" + (" (the fit failed)" if bad else "")
+            rows.append(Row([Cell(head, span=6)], results.colour(source), heading=True))
+            names = dict.fromkeys(fit.loc[fit["level"] == "subject", "parameter"])
+            rows += [Row(_levels(fit, model, name)) for name in names]
+    caption = (
+        "Posterior mean and 94 % highest-density interval. Mean: of the group, on the parameter's natural scale; of a "
+        "source with one subject, that subject. SDs: on the scale of the link (log odds, log, or as is). "
+        "Shrinkage: weight "
+        "of the group mean in a subject's estimate (0: the subject's data alone, 1: the group alone), lowest to "
+        "highest over subjects. Between sessions: only where subjects have several."
+    )
+    columns = ("Parameter", "Mean", "SD between subjects", "SD between sessions", "Shrinkage", "n subjects")
+    title = "Every posterior in numbers, with the SDs between subjects and sessions, and shrinkage"
+    return Table("posterior-table", title, columns, rows, caption, frozenset(range(1, 6)), True, True, True)
+
+
+def _levels(fit: pd.DataFrame, model: str, name: str) -> list[Cell]:
+    subjects = fit[(fit["level"] == "subject") & (fit["parameter"] == name)]
+    group = fit[fit["level"] == "group"].set_index("parameter")
+
+    def cell(rows: pd.DataFrame) -> Cell:
+        if rows.empty:
+            return Cell("–")
+        return Cell(number(rows["mean"].iloc[0]), interval(rows["low"].iloc[0], rows["high"].iloc[0]))
+
+    means = cell(group.loc[[name]] if name in group.index else subjects if len(subjects) == 1 else subjects[:0])
+    sds = [cell(fit[fit["parameter"] == f"{name}_{level}_sd"]) for level in ("group", "session")]
+    shrinkage = pd.to_numeric(subjects["shrinkage"], errors="coerce").dropna()
+    span = "–" if shrinkage.empty else "–".join(dict.fromkeys(number(v, 2) for v in (shrinkage.min(), shrinkage.max())))
+    return [Cell(figures.symbol(model, name)), means, *sds, Cell(span), Cell(count(subjects["subject"].nunique()))]
 
 
 def predictive(results: StudyResults) -> list[Block]:
@@ -21,23 +64,32 @@ def predictive(results: StudyResults) -> list[Block]:
 
 def stacking(results: StudyResults) -> list[Block]:
     """Figure of stacking weights, and the table with elpd."""
-    blocks: list[Block] = [figures.stacking(results)]
+    blocks: list[Block] = [figures_stacking.stacking(results)]
     own = results.stacking
     if own.empty:
         return blocks
     rows = []
     for source in figures.in_order(results, own["source"]):
-        rows.append(Row([Cell(results.label(source), span=4)], results.colour(source), heading=True))
+        unit, n = figures_stacking.left_out(results, source)
+        head = (
+            f"{results.label(source)}: {plural(int(n.replace(',', '')), unit)} left out, one at a time" if unit else ""
+        )
+        rows.append(Row([Cell(head or results.label(source), span=5)], results.colour(source), heading=True))
         for _, r in own[own["source"] == source].iterrows():
-            passed = bool(r.get("passed", True))
+            standing = figures_stacking.standing(results, r)
             elpd = Cell(number(r["elpd"], 1), "" if missing(r["elpd_se"]) else f"± {number(r['elpd_se'], 1)}")
-            badge = Cell("passed" if passed else "failed", badge="pass" if passed else "fail")
-            rows.append(Row([Cell(figures.model_title(r["model"])), elpd, Cell(number(r["weight"], 2)), badge]))
+            outcome = {"weight": "passed", "only one": "passed"}.get(standing, standing)
+            remark = "" if missing(r.get("note")) or standing in ("failed", "not run") else str(r["note"])
+            cells = [Cell(figures.model_title(r["model"])), elpd, Cell(number(r["weight"], 2))]
+            rows.append(Row([*cells, Cell(outcome, badge=BADGES[outcome]), Cell(remark)]))
     caption = (
         "Expected log predictive density of held-out units (nats, sum over units) ± its standard error, and the "
-        "stacking weight of each model within a source. Compare within a source only."
+        "stacking weight of each model within a source; the parameters of a left-out session or network are "
+        "integrated out (see Methods). No weight "
+        "(–): the fit failed or was not run, or fewer than two models passed. Compare within a source only: between "
+        "sources the unit left out differs."
     )
-    columns = ("Model", "elpd ± SE (nats)", "Weight", "Fit")
+    columns = ("Model", "elpd ± SE (nats)", "Weight", "Fit", "Remark")
     return [
         *blocks,
         Table("stacking-table", "Leave-one-out by model", columns, rows, caption, frozenset((1, 2)), True, True),

@@ -4,9 +4,10 @@ import pandas as pd
 
 from pipeline.behaviour import REGRESSIONS, STATISTICS
 from pipeline.primates import DATASETS
-from pipeline.report import figures_behaviour, figures_comparison, figures_training
+from pipeline.report import figures_behaviour, figures_training, figures_typicality
 from pipeline.report.blocks import Absent, Block, Cell, Figure, Row, Table
 from pipeline.report.load import DatasetStatus, StudyResults
+from pipeline.report.methods_training import selection
 from pipeline.report.sections_bandits import regret_full
 from pipeline.report.statistics import crossing
 from pipeline.report.style import animals, count, interval, listed, number, plural
@@ -75,7 +76,8 @@ def summary(results: StudyResults) -> list[Block]:
     caption = (
         f"{equations}. Brackets: 95 % bootstrap intervals (resampled, as the source allows: {resampled}). The animals "
         f"are "
-        "fewer than eight: each is shown, and the row that takes them together describes these animals only."
+        "fewer than eight: each is shown, and the row that takes them together describes these animals only. "
+        + selection(results)
     )
     columns = ("Source", *(_title(s) for s in shown), "n")
     numeric = frozenset(range(1, len(shown) + 2))
@@ -176,6 +178,8 @@ def stay(results: StudyResults) -> list[Block]:
             if terms.empty:
                 continue
             first, cells = terms.iloc[0], []
+            if subject == "all" and part["subject"].nunique() == 2:  # one subject: the clusters of its own regression
+                first = part[part["subject"] != "all"].iloc[0]
             for term in ("intercept", "reward"):
                 row = terms.loc[term] if term in terms.index else {}
                 cells.append(Cell(number(row.get("estimate"), 2), interval(row.get("low"), row.get("high"), 2)))
@@ -186,8 +190,11 @@ def stay(results: StudyResults) -> list[Block]:
             rows.append(Row(cells, results.colour(source), css="" if subject == "all" else "member"))
     equation = REGRESSIONS["stay"].equation if "stay" in REGRESSIONS else ""
     caption = (
-        f"{equation} (log odds). Brackets: 95 % intervals; standard errors clustered by what the column Clusters "
-        f"counts. "
+        f"{equation} (log odds). One regression per subject, errors clustered by session, or by episode where a "
+        "subject "
+        "has one session. A source's row is the mean over its subjects, with an interval between subjects where there "
+        "are at least eight, else within these subjects. Brackets: 95 % intervals; Clusters: what the interval "
+        "rests on. "
         "The intercept is the tendency to repeat, the coefficient of reward how much more often a choice is repeated "
         "after reward than after none."
     )
@@ -198,7 +205,7 @@ def stay(results: StudyResults) -> list[Block]:
 
 def typicality(results: StudyResults) -> list[Block]:
     """Animals among the networks."""
-    return [figures_comparison.typicality(results)]
+    return [figures_typicality.typicality(results)]
 
 
 def training(results: StudyResults) -> list[Block]:

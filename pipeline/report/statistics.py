@@ -2,25 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
+from pipeline.comparison.claim_statistics import NotRun, Source, regret_over
 from pipeline.report.load import StudyResults
 from pipeline.tasks import TASKS
 
-LEVEL = 0.95
-
-
-def mean_interval(values, level: float = LEVEL) -> tuple[float, float, float]:
-    """Mean and its Student-t interval, x̄ ± t_{n−1} s / √n; no interval for a single value."""
-    values = np.asarray(values, float)
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return (np.nan,) * 3
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, np.nan, np.nan
-    half = student.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return mean, mean - half, mean + half
+OPTIMAL = "bayes_optimal"
+LEARNED = 90  # percent of the way from chance to the exact optimum (`pipeline.training.evaluate.LEARNED`)
 
 
 def own_task(results: StudyResults) -> pd.DataFrame:
@@ -36,41 +24,36 @@ def regret_table(results: StudyResults) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``task, source, kind, mean, low, high, optimum, chance, ratio, ratio_low, ratio_high, n`` (agents behind the
-        mean), ``settings`` (trained), ``learned`` (of them), ``median`` (of all settings), ``episodes``. Networks:
-        the best agents by the ranking episodes, mean and t interval over agents; learners: ± 1.96 standard errors over
-        the test episodes.
+        ``task, source, kind, mean, low, high, optimum, chance, n`` (agents behind the mean), ``settings`` (trained),
+        ``learned`` (of them), ``median`` (of all settings), ``episodes``, ``ratio, ratio_low, ratio_high`` (to the
+        exact optimum), ``same`` (ratio to the Bayes-optimal learner on the same test episodes). Networks: the best
+        agents by the ranking episodes. The interval is that of the claims (`claim_statistics.regret_over`): Student's
+        t over agents and the sampling error of the test episodes, which the agents share; learners: the latter.
     """
     rows = []
     frame = own_task(results)
     for (task, source), own in frame.groupby(["task", "source"], sort=False):
         kind = results.source(source).kind
-        if kind == "network":
-            best = own[own["best"].astype(bool)] if own["best"].any() else own
-            mean, low, high = mean_interval(best["test_regret"])
-            n = len(best)
-        else:
-            mean, error, n = float(own["test_regret"].iloc[0]), float(own["test_regret_se"].iloc[0]), 1
-            low, high = mean - 1.96 * error, mean + 1.96 * error
         optimum = float(own["optimum_regret"].iloc[0])
+        measured = Source(source, frame, results.summary)
+        ratio = regret_over(measured, test=task, reference="optimum")
         row = {
             "task": task,
             "source": source,
             "kind": kind,
-            "mean": mean,
-            "low": low,
-            "high": high,
+            "mean": ratio.value * optimum,
+            "low": ratio.low * optimum,
+            "high": ratio.high * optimum,
             "optimum": optimum,
             "chance": float(own["chance_regret"].iloc[0]),
-            "n": n,
+            "n": ratio.n,
             "settings": len(own),
             "learned": int(own["learned"].astype(bool).sum()),
             "median": float(own["test_regret"].median()),
             "episodes": own["n_test_episodes"].iloc[0],
         }
-        rows.append(
-            row | {f"ratio{end}": row[key] / optimum for end, key in (("", "mean"), ("_low", "low"), ("_high", "high"))}
-        )
+        ends = {"ratio": ratio.value, "ratio_low": ratio.low, "ratio_high": ratio.high}
+        rows.append(row | ends | {"same": _same_episodes(measured, task)})
     found = pd.DataFrame(
         rows,
         columns=[
@@ -90,12 +73,23 @@ def regret_table(results: StudyResults) -> pd.DataFrame:
             "ratio",
             "ratio_low",
             "ratio_high",
+            "same",
         ],
     )
     order = {name: i for i, name in enumerate(results.plan.tasks)}
     names = {s.name: i for i, s in enumerate(results.sources)}
     key = found["task"].map(order) * 1000 + found["source"].map(names)
     return found.iloc[key.argsort(kind="stable")].reset_index(drop=True)
+
+
+def _same_episodes(source: Source, task: str) -> float:
+    """Regret over that of the exact Bayes-optimal learner on the same test episodes; nan where it did not run."""
+    if source.name == OPTIMAL:
+        return 1.0
+    try:
+        return regret_over(source, test=task, reference=OPTIMAL).value
+    except NotRun:
+        return np.nan
 
 
 def reward_bounds(task: str, chance: float, optimum: float) -> tuple[float, float]:

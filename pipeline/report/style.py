@@ -24,6 +24,7 @@ PRIMATES = {"monkey": VERMILION, "human": SKY}
 LEARNERS = {  # greys, told apart by their dashes
     "bayes_optimal": ("#1f2933", (1, 0)),
     "gittins": ("#4b5661", (7, 3)),
+    "gittins90": ("#86919c", (10, 3)),
     "thompson": ("#6b7783", (4, 2)),
     "ucb": ("#86919c", (2, 2)),
     "rescorla_wagner": ("#6b7783", (7, 2, 2, 2)),
@@ -72,6 +73,12 @@ def task_title(name: str) -> str:
     """Full name of a task, with a true subscript."""
     title = TASKS[name].title if name in TASKS else name
     return task_label(name) + (f":{title.split(':', 1)[1]}" if ":" in title else "")
+
+
+def reversal_window() -> str:
+    """Trials on which the first reversed outcome of the reversal task can fall: ``31 to 50``."""
+    settings = TASKS["reversal"].settings
+    return f"{settings['first']} to {settings['last']}"
 
 
 def animals(dataset: str, found) -> list[str]:
