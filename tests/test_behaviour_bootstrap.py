@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from behaviour_tables import play, rescorla_wagner, table
 
-from pipeline.behaviour.bootstrap import bootstrap, interval
+from pipeline.behaviour.bootstrap import bootstrap, interval, widened
 from pipeline.behaviour.measures import conditional_entropy, ratio
 from pipeline.behaviour.run import analyse
+
+SELECTED = "if subjects were selected, the interval describes the selection"
 
 
 def design(subjects, sessions, episodes):
@@ -55,6 +57,19 @@ def test_one_session_of_one_subject_is_covered_by_resampling_its_episodes():
     assert 0.9 < covers(np.random.default_rng(6), 1, 1, 40, 0.1, 0.0) <= 0.995
 
 
+@pytest.mark.parametrize("between", [0.0, 0.03], ids=["like agents", "unlike agents"])
+def test_eight_networks_on_the_same_episodes_are_covered_though_they_share_their_luck(between):
+    generator, e, hits = np.random.default_rng(10), design(8, 1, 60), 0
+    repeats, trials = 300, 40
+    for _ in range(repeats):
+        luck = np.tile(generator.normal(0, 0.1, 60), 8)  # what an episode does to every agent alike
+        p = np.clip(0.6 + np.repeat(generator.normal(0, between, 8), 60) + luck, 0, 1)
+        successes = generator.binomial(trials, p)
+        found = bootstrap([ratio("x", successes, np.full(480, trials))], e, generator, 300)[0]
+        hits += found.low[0] <= 0.6 <= found.high[0]
+    assert hits / repeats > 0.91  # nominal .95, less 3 SE of 300 experiments; resampling agents alone covers a third
+
+
 def slow_bootstrap(numerator, denominator, e, generator, replicates, population):
     """Literal loop: draw subjects (if a population), then sessions within each; ratio of the sums."""
     found = []
@@ -80,6 +95,10 @@ def test_the_fast_bootstrap_has_the_distribution_of_a_literal_loop(subjects):
     fast = bootstrap([ratio("x", numerator, denominator)], e, generator, 4000)[0]
     slow = slow_bootstrap(numerator, denominator, e, generator, 1500, subjects >= 8)
     low, high = np.quantile(slow, [0.025, 0.975])
+    if subjects >= 8:
+        low, high = (
+            x[0] for x in widened(np.array([low]), np.array([high]), fast.value, subjects, 0.95, slow[:, None])
+        )
     # SE of a 2.5 % quantile: √(q(1−q)/n) / density, density of a normal there 0.0584 / SD
     tolerance = 4 * slow.std() * np.sqrt(0.025 * 0.975 / 1500 + 0.025 * 0.975 / 4000) / 0.0584
     assert abs(fast.low[0] - low) < tolerance and abs(fast.high[0] - high) < tolerance
@@ -107,8 +126,8 @@ def test_resampling_episodes_together_is_right_for_unrelated_subjects_too():
 @pytest.mark.parametrize(
     "subjects, sessions, unit, says",
     [
-        (9, 2, "subjects and sessions", ""),
-        (9, 1, "subjects", "one session per subject"),
+        (9, 2, "subjects and sessions", SELECTED),
+        (9, 1, "subjects and episodes", f"one session per subject, the same episodes for all; {SELECTED}"),
         (3, 4, "sessions within subjects", "3 fixed subjects: describes these only, no population"),
         (3, 1, "episodes", "episodes within 3 fixed subjects: describes these only, no population"),
         (1, 1, "episodes", "episodes within 1 fixed subject: describes these only, no population"),

@@ -170,19 +170,17 @@ def test_a_single_agent_is_judged_by_its_episodes_and_says_so():
 
 def test_every_published_claim_can_be_judged_and_is_once_everything_is_run():
     claims = module.read(PUBLISHED)
-    assert set(claims["id"].str.split("-").str[0]) == {"w17", "srnn", "costa"}
+    assert set(claims["id"].str.split("-").str[0]) == {"w17", "srnn"}
     nothing = module.judge(claims, pd.DataFrame(), pd.DataFrame())
     assert set(nothing["verdict"]) == {"not run"} and len(nothing) == len(claims)
     assert tuple(nothing.columns) == module.COLUMNS
 
-    tables = [evaluation(name, task, [2.8]) for name in ("thompson", "ucb", "gittins") for task in CHANCE]
+    tables = [evaluation(name, task, [2.8]) for name in ("thompson", "ucb", "gittins", "gittins90") for task in CHANCE]
     for core in ("lstm", "vanilla", "lowrank"):
         for trained in CHANCE:
             tables += [evaluation(f"{core}_{trained}", task, FIVE) for task in CHANCE]
             tables += [evaluation(f"{core}_{trained}_noreward", trained, FIVE + CHANCE[trained])]
-    names = claims.loc[claims["id"].str.startswith("costa"), "statistic"].map(lambda text: module.parse(text)[1])
-    monkeys = pd.concat([summary(0.5, 0.4, 0.6, statistic=a["name"], subject=a.get("subject", "all")) for a in names])
-    found = module.judge(claims, pd.concat(tables), monkeys)
+    found = module.judge(claims, pd.concat(tables), pd.DataFrame())
     assert set(found["verdict"]) == {"agrees", "deviates"}
     assert set(found["id"]) == set(claims["id"])
 
@@ -221,12 +219,16 @@ def test_the_written_table_reads_back_with_empty_cells_for_missing_numbers(tmp_p
     assert text[0] == ",".join(module.COLUMNS) and ",,,,0,not run," in text[1]
 
 
-def test_the_monkeys_summaries_agree_with_what_was_measured_from_the_same_file():
-    from behaviour_tables import monkeys
+@pytest.mark.parametrize(
+    "regret, verdict, word",
+    [(1.0, "agrees", "interval"), (2.0, "deviates", "undecided:"), (3.0, "deviates", "contradicted:")],
+)
+def test_a_deviation_says_whether_it_is_undecided_or_contradicted(regret, verdict, word):
+    ours = evaluation("lstm_di", "di", np.array(FIVE) - np.mean(FIVE) + regret)
+    theirs = evaluation("thompson", "di", [2.0], se=0.01)
+    row = judged(claim("regret_minus test=di reference=thompson", "< 0", "order", sources="*_di"), ours, theirs).iloc[0]
+    assert row["verdict"] == verdict and row["why"].startswith(word)
 
-    from pipeline.behaviour.run import analyse
 
-    table = analyse(monkeys(), replicates=50)["summary"]
-    found = module.judge(module.read(PUBLISHED), pd.DataFrame(), table)
-    costa = found[found["id"].str.startswith("costa")]
-    assert len(costa) == 10 and set(costa["verdict"]) == {"agrees"}, costa[["id", "value", "published", "why"]]
+def test_no_number_measured_from_the_data_counts_as_published():
+    assert not module.read(PUBLISHED)["paper"].str.contains("data").any()

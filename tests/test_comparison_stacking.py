@@ -72,8 +72,11 @@ def test_the_only_model_that_passed_gets_no_weight_and_the_reason():
     rng = np.random.default_rng(1)
     names = ("rescorla_wagner", "asymmetric_sticky")
     units = pd.DataFrame({"unit": range(9), "elpd": rng.normal(size=9), "pareto_k": 0.1, "n_trials": 5})
-    badges = {m: {"source": "made", "passed": m == names[0], "reasons": [] if m == names[0] else ["R-hat 1.2"], "elpd_loo": -1.0,
-                  "elpd_loo_se": 0.1, "pareto_k_bad": 0, "loo_n": 9} for m in names}  # fmt: skip
+    common = {"source": "made", "elpd_loo": -1.0, "elpd_loo_se": 0.1, "pareto_k_bad": 0, "loo_n": 9}
+    badges = {
+        names[0]: {**common, "passed": True, "reasons": []},
+        names[1]: {**common, "passed": False, "reasons": ["R-hat 1.2"]},
+    }
     found = stack(badges, dict.fromkeys(names, units)).set_index("model")
     assert found["weight"].isna().all()
     assert found.loc[names[0], "note"].startswith("the only model whose fit passed")

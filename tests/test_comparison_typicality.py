@@ -24,13 +24,22 @@ def test_the_percentile_counts_networks_below_and_half_of_those_equal(value, per
     assert found["n_reference"].tolist() == [4] and found["animal"].tolist() == ["cos0"]
 
 
-def test_the_reference_interval_is_the_central_part_of_the_networks():
+@pytest.mark.parametrize("value, outside", [(0.49, 1), (0.5, 0), (0.8, 0), (0.81, 1)])
+def test_an_animal_is_outside_when_it_lies_beyond_every_network(value, outside):
+    row = typicality(pd.concat([summaries("costa", "monkey", [value]), NETWORKS])).iloc[0]
+    assert (row["reference_low"], row["reference_high"], row["outside"]) == (0.5, 0.8, outside)
+
+
+def test_an_animal_that_is_one_more_network_falls_outside_as_often_as_said():
     generator = np.random.default_rng(1)
-    x = generator.normal(size=4000)
-    found = typicality(pd.concat([summaries("costa", "monkey", [0.0]), summaries("gru_reversal", "network", x)]), 0.9)
-    error = np.sqrt(0.05 * 0.95 / 4000) / 0.1031  # density of a normal at its 5 % quantile
-    assert found["reference_low"].iloc[0] == pytest.approx(-1.645, abs=4 * error)
-    assert found["reference_high"].iloc[0] == pytest.approx(1.645, abs=4 * error)
+    animals = generator.normal(size=3000)
+    networks = generator.normal(size=(3000, 8))
+    outside = (animals < networks.min(1)) | (animals > networks.max(1))
+    said = typicality(
+        pd.concat([summaries("costa", "monkey", [0.0]), summaries("gru_reversal", "network", networks[0])])
+    )
+    chance = said["chance_outside"].iloc[0]
+    assert outside.mean() == pytest.approx(chance, abs=4 * np.sqrt(chance * (1 - chance) / 3000))
 
 
 def test_every_animal_meets_every_source_of_networks_and_no_learner_or_pooled_row():

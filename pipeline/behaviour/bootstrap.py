@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from pipeline.behaviour.arrays import Episodes
 from pipeline.behaviour.measures import Measure
@@ -40,10 +42,15 @@ def bootstrap(
 ) -> list[Estimate]:
     """Estimate every measure for all subjects together and for each, with bootstrap intervals.
 
-    Eight or more subjects: subjects are resampled, then sessions within each drawn subject (where there is more than
-    one session). Fewer: subjects are fixed and their sessions resampled, so that the interval describes these subjects
-    and no population; with one session each, episodes are resampled in place of sessions, the same episodes for every
-    subject if all have equally many (networks tested together meet the same episodes).
+    Eight or more subjects: subjects are resampled, then sessions within each drawn subject. Where each has one session
+    of equally many episodes (networks tested together meet the same ones), subjects and episodes are resampled
+    crosswise, one draw of episodes for all: what the episodes have in common does not average out over subjects. With
+    few subjects the percentile interval is too narrow, so that the interval for all subjects is widened about the
+    estimate by √(n / (n − 1)) t_{n−1} / z.
+
+    Fewer subjects: they are fixed and their sessions resampled, so that the interval describes these subjects and no
+    population; with one session each, episodes are resampled in place of sessions, the same episodes for every subject
+    if all have equally many.
 
     Parameters
     ----------
@@ -65,6 +72,7 @@ def bootstrap(
 
     References
     ----------
+    Owen 2007, Ann Appl Stat 1:386 (crossed, "pigeonhole" bootstrap).
     Saravanan, Berman & Sober 2020, Neurons Behav Data Anal Theory 3(5) (hierarchical bootstrap).
     """
     sums = np.concatenate([m.sums for m in measures], 1)
@@ -88,11 +96,16 @@ def bootstrap(
         low, high = interval(replicate_values if len(units[s]) > 1 else replicate_values * np.nan, level)
         singles.append(Estimate(label, values[s], low, high, _counts(measures, totals[s]), ~np.isnan(values[s]) * 1,
                                 sessions[s], int((e.subject == s).sum()), unit, note))  # fmt: skip
+    crossed = population and (sessions == 1).all() and len({len(u) for u in units}) == 1
     if population:
+        shared = _Draws(generator, replicates).weights(len(units[0])) if crossed else None
         drawn = generator.integers(number, size=(replicates, number))
         for s in range(number):
             replicate = np.nonzero(drawn == s)[0]  # a subject drawn twice has its sessions resampled twice
-            if sessions[s] > 1:
+            if crossed:
+                resampled = (shared[replicate] @ units[s].astype(np.float32)).astype(float)
+                collected.add(replicate, resampled, evaluate(measures, resampled))
+            elif sessions[s] > 1:
                 resampled = _Draws(generator, len(replicate)).sums(units[s])
                 collected.add(replicate, resampled, evaluate(measures, resampled))
             else:
@@ -101,9 +114,12 @@ def bootstrap(
     all_values = _Collected(measures, 1)
     for s in range(number):
         all_values.add(slice(None), totals[s], values[s])
-    unit, note = _together(number, sessions, population, len(e.subject))
-    low, high = interval(collected.values() * (1 if unit != "none" else np.nan), level)
-    together = Estimate("all", all_values.values()[0], low, high, _counts(measures, totals.sum(0)),
+    unit, note = _together(number, sessions, population, crossed, len(e.subject))
+    replicate_values, value = collected.values() * (1 if unit != "none" else np.nan), all_values.values()[0]
+    low, high = interval(replicate_values, level)
+    if population:
+        low, high = widened(low, high, value, number, level, replicate_values)
+    together = Estimate("all", value, low, high, _counts(measures, totals.sum(0)),
                         (~np.isnan(values)).sum(0), len(e.session_subject), len(e.subject), unit, note)  # fmt: skip
     return [together, *singles]
 
@@ -124,6 +140,19 @@ def interval(replicates: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarr
     for column in np.nonzero(~clean & ~undefined.all(0))[0]:
         found[:, column] = np.quantile(replicates[~undefined[:, column], column], q)
     return found[0], found[1]
+
+
+def widened(low, high, value, number: int, level: float, replicates) -> tuple[np.ndarray, np.ndarray]:
+    """Widen a percentile interval over ``number`` subjects about the estimate by √(n / (n − 1)) t_{n−1} / z.
+
+    A bootstrap of n subjects has the variance of a sample divided by n, not n − 1, and knows nothing of the t
+    distribution. Where all replicates lie within 0 … 1 (probabilities) the interval stays there.
+    """
+    tail = (1 + level) / 2
+    factor = np.sqrt(number / (number - 1)) * student.ppf(tail, number - 1) / norm.ppf(tail)
+    low, high = value - factor * (value - low), value + factor * (high - value)
+    bounded = (np.nan_to_num(replicates, nan=0.5) >= 0).all(0) & (np.nan_to_num(replicates, nan=0.5) <= 1).all(0)
+    return np.where(bounded, np.maximum(low, 0), low), np.where(bounded, np.minimum(high, 1), high)
 
 
 class _Draws:
@@ -193,11 +222,14 @@ def _single(sessions: int, units: int) -> tuple[str, str]:
     return "episodes", "one session: episodes within it; describes this subject only"
 
 
-def _together(number: int, sessions: np.ndarray, population: bool, episodes: int) -> tuple[str, str]:
+def _together(number: int, sessions: np.ndarray, population: bool, crossed: bool, episodes: int) -> tuple[str, str]:
     if population:
+        selected = "if subjects were selected, the interval describes the selection"
+        if crossed:
+            return "subjects and episodes", f"one session per subject, the same episodes for all; {selected}"
         if (sessions > 1).any():
-            return "subjects and sessions", ""
-        return "subjects", "one session per subject"
+            return "subjects and sessions", selected
+        return "subjects", f"one session per subject; {selected}"
     if episodes == number:
         return "none", "one episode per subject: no interval"
     few = f"{number} fixed subject{'s' if number > 1 else ''}: describes these only, no population"

@@ -141,8 +141,9 @@ def combine(fits: list[Fit], population: bool, level: float = 0.95):
     """Mean of the subjects' coefficients, with its covariance and interval.
 
     ``population``: covariance of the subjects' estimates over n, interval Student's t on n − 1 degrees of freedom: it
-    speaks of subjects like these. Otherwise the subjects are fixed: (1/n²) Σ covariance, normal interval, and it
-    speaks of these subjects only. Subjects without an estimate are left out.
+    speaks of subjects like these. Otherwise the subjects are fixed: (1/n²) Σ covariance, Student's t on
+    Σ (clusters − 1) degrees of freedom, and it speaks of these subjects only. Subjects without an estimate are left
+    out.
 
     Returns
     -------

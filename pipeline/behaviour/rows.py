@@ -105,7 +105,10 @@ def half_life_rows(e: Episodes, fits: list[Fit], lags: int, level: float) -> lis
         value, error = half_life(estimate[cut], covariance[cut, cut])
         extra = _scope(e, subject, fits, fit)
         # On the log scale, where the fit was made: a half-life is positive.
-        factor = np.exp(student.ppf((1 + level) / 2, max(extra["n_clusters"] - 1, 1)) * error / value)
+        own = [fit] if fit else [f for f in fits if np.isfinite(f.estimate).all()]
+        between = fit is None and len(e.subjects) >= POPULATION  # as in `logistic.combine`
+        freedom = len(own) - 1 if between else sum(f.clusters - 1 for f in own)
+        factor = np.exp(student.ppf((1 + level) / 2, max(freedom, 1)) * error / value)
         if not np.isfinite(value):
             extra["note"] = "no half-life: the reward kernel is near 0 or does not decay"
         rows.append(

@@ -84,6 +84,8 @@ def judge(claims: pd.DataFrame, evaluations: pd.DataFrame, summaries: pd.DataFra
     ``value``: ours lies within ``tolerance`` of the published number (without a tolerance: the published number lies
     in our interval). ``sign``: our interval lies on the published side of 0, and ``order``: of a difference, on the
     published side of the bound ("< 0", "> 0.5"). ``ratio``: our whole interval lies within published × (1 ± tolerance).
+    A claim that does not agree is undecided (our interval includes the bound) or contradicted (it lies on the other
+    side); ``why`` begins with that word.
 
     Parameters
     ----------
@@ -148,9 +150,10 @@ def _by_bound(ours: Measured, claim: dict) -> tuple[bool, str]:
     if not np.isfinite([ours.low, ours.high]).all():
         return False, "no interval: too few agents"
     if ours.low <= bound <= ours.high:
-        return False, f"interval includes {bound:g}"
+        return False, f"undecided: interval includes {bound:g}"
     above = ours.low > bound
-    return above == (side == ">"), f"interval lies {'above' if above else 'below'} {bound:g}"
+    agrees = above == (side == ">")
+    return agrees, f"{'' if agrees else 'contradicted: '}interval lies {'above' if above else 'below'} {bound:g}"
 
 
 def _by_ratio(ours: Measured, claim: dict) -> tuple[bool, str]:
@@ -160,8 +163,9 @@ def _by_ratio(ours: Measured, claim: dict) -> tuple[bool, str]:
         return False, "no interval: too few agents"
     if low <= ours.low and ours.high <= high:
         return True, f"interval lies within {low:.3g} … {high:.3g}"
-    beyond = "lies outside" if ours.high < low or ours.low > high else "reaches beyond"
-    return False, f"interval {beyond} {low:.3g} … {high:.3g}"
+    outside = ours.high < low or ours.low > high
+    beyond = "contradicted: interval lies outside" if outside else "undecided: interval reaches beyond"
+    return False, f"{beyond} {low:.3g} … {high:.3g}"
 
 
 RULES = {"value": _by_value, "sign": _by_bound, "order": _by_bound, "ratio": _by_ratio}

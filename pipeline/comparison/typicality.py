@@ -1,26 +1,24 @@
 """Typicality: where each animal's summary falls among networks run on the same task."""
 
-import numpy as np
 import pandas as pd
 
 COLUMNS = ("animal", "statistic", "value", "reference_source", "percentile", "reference_low", "reference_high",
-           "n_reference", "animal_source", "task")  # fmt: skip
+           "n_reference", "outside", "chance_outside", "animal_source", "task")  # fmt: skip
 ANIMALS = ("monkey", "human")
 REFERENCES = ("network",)
 
 
-def typicality(summaries: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def typicality(summaries: pd.DataFrame) -> pd.DataFrame:
     """Percentile of each animal's summary in the distribution of each source of networks on the same task.
 
     percentile = 100 (#{x_j < x} + ½ #{x_j = x}) / n over the reference subjects j. The reference interval is the
-    central ``level`` of the reference subjects (linear interpolation): with n subjects it cannot be finer than 1/n.
+    range of the n reference subjects, min to max: an animal that is one more of them falls outside with probability
+    2 / (n + 1) (``chance_outside``), which no central 95 % of a handful of networks could be held to.
 
     Parameters
     ----------
     summaries : DataFrame
         Summary tables of several sources, stacked (`pipeline.behaviour.run.analyse`); rows of single subjects are used.
-    level : float
-        Coverage of the reference interval.
 
     Returns
     -------
@@ -43,8 +41,9 @@ def typicality(summaries: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
             if len(x) < 2:
                 continue
             below = (x < animal.value).sum() + 0.5 * (x == animal.value).sum()
-            low, high = np.quantile(x, [(1 - level) / 2, (1 + level) / 2])
-            percentile = 100 * below / len(x)
-            rows.append((animal.subject, animal.statistic, animal.value, source, percentile, low, high, len(x),
-                         animal.source, animal.task))  # fmt: skip
+            low, high = x.min(), x.max()
+            outside = int(not low <= animal.value <= high)
+            percentile, n = 100 * below / len(x), len(x)
+            key = (animal.subject, animal.statistic, animal.value, source)
+            rows.append((*key, percentile, low, high, n, outside, 2 / (n + 1), animal.source, animal.task))
     return pd.DataFrame(rows, columns=list(COLUMNS))
