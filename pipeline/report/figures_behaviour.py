@@ -249,7 +249,7 @@ def kernels(results: StudyResults) -> list[Figure | Absent]:
             "Log odds that a rewarded choice so many trials back adds to choosing the same option now, "
             "beyond the choice itself; from one logistic regression on rewards and "
             "choices jointly (Lau & Glimcher 2005). Look for the size at lag 1 and for how fast it "
-            "decays.",
+            "decays. The axis is linear near 0 and logarithmic far from it.",
         ),
         "choice_kernel": (
             "And earlier choices, whatever they brought?",
@@ -270,7 +270,13 @@ def kernels(results: StudyResults) -> list[Figure | Absent]:
         scale=alt.Scale(domain=[0.7, lags + 0.3], nice=False),
         axis=alt.Axis(values=list(range(1, lags + 1)), grid=False, format="d"),
     )
-    y = alt.Y("value:Q", title="log odds", scale=alt.Scale(domain=[low, high], nice=False), axis=alt.Axis(tickCount=5))
+    # Near-deterministic networks have kernels of 10 and more: on a linear axis everybody else would be a flat line.
+    y = alt.Y(
+        "value:Q",
+        title="log odds (bent scale)",
+        scale=alt.Scale(type="symlog", constant=1, domain=[low, high], nice=False),
+        axis=alt.Axis(values=[v for v in (-30, -10, -3, 0, 3, 10, 30) if low <= v <= high], labelOverlap=False),
+    )
     return [
         beside_animals(results, kind, kind.replace("_", "-"), question, text, x, y, None, {"": 0.0}, 165)
         for kind, (question, text) in parts.items()
