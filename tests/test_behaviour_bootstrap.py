@@ -4,13 +4,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from behaviour_tables import play, rescorla_wagner, table
+from behaviour_tables import play, rescorla_wagner, reversal_schedule, table
 
+from pipeline.behaviour.arrays import episodes, shared
 from pipeline.behaviour.bootstrap import bootstrap, interval, widened
 from pipeline.behaviour.measures import conditional_entropy, ratio
 from pipeline.behaviour.run import analyse
 
-SELECTED = "if subjects were selected, the interval describes the selection"
+DRAWN = "subjects resampled as drawn from a population; if subjects were selected, the interval describes the selection"
 
 
 def design(subjects, sessions, episodes):
@@ -22,6 +23,8 @@ def design(subjects, sessions, episodes):
         subject=subject,
         session=session,
         session_subject=np.repeat(np.arange(subjects), sessions),
+        probability=None,
+        better=None,
     )
 
 
@@ -126,8 +129,8 @@ def test_resampling_episodes_together_is_right_for_unrelated_subjects_too():
 @pytest.mark.parametrize(
     "subjects, sessions, unit, says",
     [
-        (9, 2, "subjects and sessions", SELECTED),
-        (9, 1, "subjects and episodes", f"one session per subject, the same episodes for all; {SELECTED}"),
+        (9, 2, "subjects and sessions", DRAWN),
+        (9, 1, "subjects", f"one session per subject; {DRAWN}"),
         (3, 4, "sessions within subjects", "3 fixed subjects: describes these only, no population"),
         (3, 1, "episodes", "episodes within 3 fixed subjects: describes these only, no population"),
         (1, 1, "episodes", "episodes within 1 fixed subject: describes these only, no population"),
@@ -140,6 +143,41 @@ def test_every_row_says_what_was_resampled_and_whom_it_describes(subjects, sessi
     assert set(together["unit"]) == {unit} and set(together["note"]) == {says}
     assert set(single["unit"]) == {"sessions" if sessions > 1 else "episodes"}
     assert single["note"].str.contains("this subject only").all()
+
+
+def together_on(generator, subjects, worlds, length=30):
+    """Table of unlike agents (each with its own lapses) on the same reversals, one session each."""
+    better, block = reversal_schedule(worlds, length, generator)
+    tall = [np.tile(x, (subjects, 1)) for x in (better, block)]
+    correct = generator.random(tall[0].shape) < np.repeat(generator.uniform(0.6, 0.9, subjects), worlds)[:, None]
+    choice = np.where(correct, tall[0], 1 - tall[0])
+    reward = generator.random(choice.shape) < np.where(correct, 0.8, 0.2)
+    who = np.repeat([f"s{k:02d}" for k in range(subjects)], worlds)
+    return table(choice, reward, tall[0], 0.8, tall[1], who)
+
+
+def test_agents_that_met_the_same_episodes_are_found_by_their_worlds_and_the_rows_say_so():
+    found = together_on(np.random.default_rng(11), 9, 12)
+    together = analyse(found, replicates=20)["summary"].query("subject == 'all'")
+    assert set(together["unit"]) == {"subjects and shared episodes"}
+    assert set(together["note"]) == {f"one session per subject, the same episodes for all; {DRAWN}"}
+    columns = ["reward_probability_0", "reward_probability_1"]
+    assert shared(episodes(found)) and shared(episodes(found.drop(columns=columns)))
+    one = (found["subject"] == "s03") & (found["episode"] == 5)
+    other = found.copy()
+    other.loc[one, columns] = found.loc[one, columns[::-1]].to_numpy()
+    assert not shared(episodes(other))  # one world of one agent is another
+    assert not shared(episodes(found[~one]))  # one agent met fewer
+    assert not shared(episodes(found[found["episode"] == 1]))  # a single episode cannot be resampled
+
+
+def test_the_fixed_design_of_few_subjects_is_not_widened():
+    generator = np.random.default_rng(12)
+    e, x = design(4, 6, 3), generator.binomial(40, 0.6, 72)
+    found = bootstrap([ratio("x", x, np.full(72, 40))], e, np.random.default_rng(3), 2000)[0]
+    draws, by_session = np.random.default_rng(3), x.reshape(4, 6, 3).sum(2)
+    sums = sum(own[draws.integers(6, size=(2000, 6), dtype=np.int32)].sum(1) for own in by_session)
+    assert np.allclose([found.low[0], found.high[0]], np.quantile(sums / (72 * 40), [0.025, 0.975]))
 
 
 def test_a_single_episode_has_values_and_no_interval():

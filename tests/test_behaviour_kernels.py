@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from behaviour_tables import monkeys, play, ragged, rescorla_wagner
+from scipy.stats import t as student
 
 from pipeline.behaviour.arrays import episodes
 from pipeline.behaviour.kernels import half_life, history, history_kernels
@@ -82,7 +83,7 @@ def test_a_subject_with_one_session_is_clustered_by_episode():
 
 
 def test_all_is_the_mean_over_subjects_and_says_whom_it_describes():
-    for subjects, says in ((3, "fixed subjects"), (9, "between-subject interval")):
+    for subjects, says in ((3, "fixed subjects"), (9, "drawn from a population; if subjects were selected")):
         found = play(planted, 10, 40, np.random.default_rng(6), subjects=subjects, sessions=4)
         rows = analyse(found, lags=2, replicates=10)["regressions"].query(
             "regression == 'history' and term == 'reward_1'"
@@ -115,6 +116,19 @@ def test_more_than_two_options_have_no_kernel():
 def test_episodes_shorter_than_the_lags_give_no_kernel():
     fits = history_kernels(episodes(play(rescorla_wagner, 8, 5, np.random.default_rng(8))), 6)
     assert np.isnan(fits[0].estimate).all() and fits[0].note == "too few trials"
+
+
+@pytest.mark.parametrize("subjects", [3, 9])
+def test_the_half_life_of_all_has_the_degrees_of_freedom_of_the_kernel_it_came_from(subjects):
+    found = play(planted, 10, 40, np.random.default_rng(6), subjects=subjects, sessions=4)
+    rows = analyse(found, lags=3, replicates=10)["regressions"].query("regression == 'history' and subject == 'all'")
+    rows = rows.set_index("term")
+    kernel, half = rows.loc["reward_1"], rows.loc["reward_half_life"]
+    expected = student.ppf(0.975, subjects - 1 if subjects >= 8 else subjects * 3)  # 4 sessions each
+    assert (kernel["high"] - kernel["estimate"]) / kernel["standard_error"] == pytest.approx(expected)
+    on_log_scale = half["standard_error"] / half["estimate"]
+    assert np.log(half["high"] / half["estimate"]) / on_log_scale == pytest.approx(expected)
+    assert np.log(half["estimate"] / half["low"]) / on_log_scale == pytest.approx(expected)
 
 
 def test_the_half_life_of_an_exponential_kernel_is_exact():

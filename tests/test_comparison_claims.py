@@ -1,5 +1,6 @@
 """Published claims: how each kind is judged, and that every row of the table can be."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -228,6 +229,72 @@ def test_a_deviation_says_whether_it_is_undecided_or_contradicted(regret, verdic
     theirs = evaluation("thompson", "di", [2.0], se=0.01)
     row = judged(claim("regret_minus test=di reference=thompson", "< 0", "order", sources="*_di"), ours, theirs).iloc[0]
     assert row["verdict"] == verdict and row["why"].startswith(word)
+
+
+@pytest.mark.parametrize(
+    "published, tolerance, word",
+    [("1.3", "0.02", "undecided:"), ("1.2", "0.02", "contradicted:"), ("1.2", "", "contr")],
+)
+def test_a_value_that_deviates_says_so_too(published, tolerance, word):
+    row = judged(claim("regret test=du", published, "value", tolerance), evaluation("lstm_du", "du", FIVE)).iloc[0]
+    assert row["verdict"] == "deviates" and row["why"].startswith(word)
+
+
+@pytest.mark.parametrize(
+    "judge, published, tolerance", [("order", "> 0", ""), ("ratio", "1", "0.5"), ("value", "1", "")]
+)
+def test_without_an_interval_nothing_is_decided(judge, published, tolerance):
+    one = claim("summary name=win_stay", published, judge, tolerance, sources="costa*")
+    row = judged(one, summaries=summary(0.9, np.nan, np.nan)).iloc[0]
+    assert row["verdict"] == "deviates" and row["why"].startswith("undecided: no interval")
+
+
+@pytest.mark.parametrize(
+    "factor, verdict, word",
+    [
+        (0.5, "agrees", "interval"),
+        (1.0, "agrees", "interval"),
+        (1.25, "deviates", "undecided:"),
+        (2.0, "deviates", "contradicted:"),
+    ],
+)
+def test_as_well_or_slightly_better_is_not_held_against_a_network_that_is_much_better(factor, verdict, word):
+    published = module.read(PUBLISHED)
+    one = published[published["id"] == "w17-easy-medium-on-dh"].assign(note="", sources="lstm_de")
+    centred = FIVE - FIVE.mean()
+    row = judged(one, evaluation("lstm_dh", "dh", 4 + centred), evaluation("lstm_de", "dh", 4 * factor + centred))
+    assert row["verdict"].tolist() == [verdict] and row["why"].iloc[0].startswith(word)
+
+
+def reflex_regret(p, q, trials=100):
+    """Regret of win-stay/lose-shift on two arms that pay with p and q, a recursion over P(arm 1); arrays (pairs,)."""
+    first, regret = np.full_like(p, 0.5), 0.0
+    for _ in range(trials):
+        regret = regret + np.maximum(p, q) - first * p - (1 - first) * q
+        first = first * p + (1 - first) * (1 - q)
+    return regret.mean()
+
+
+def test_learning_asks_more_than_the_reflex_of_the_notes_reaches():
+    grid = (np.arange(400) + 0.5) / 400
+    square = [x.ravel() for x in np.meshgrid(grid, grid)]
+    worlds = {"di": square, "du": (grid, 1 - grid)} | {
+        task: (np.array([p]), np.array([1 - p])) for task, p in (("de", 0.9), ("dm", 0.75), ("dh", 0.6))
+    }
+    claims = module.read(PUBLISHED)
+    claims = claims[claims["id"].isin(["srnn-vanilla-learns", "srnn-lowrank-learns"])]
+    assert len(claims) == 2
+    for task, (p, q) in worlds.items():
+        regret = reflex_regret(p, q)
+        share = (CHANCE[task] - regret) / (CHANCE[task] - OPTIMUM[task])
+        said = f"{share:.2f}".lstrip("0")
+        for one in claims.to_dict("records"):
+            # ".80 of the way on D_e, .69 on D_u, …"
+            assert re.search(rf"{re.escape(said)} (of the way )?on D_{task[1]}\b", one["note"]), (task, share)
+        row = judged(
+            claims.iloc[:1].assign(sources=f"vanilla_{task}"), evaluation(f"vanilla_{task}", task, [regret] * 5)
+        )
+        assert row["why"].iloc[0].startswith("contradicted:")
 
 
 def test_no_number_measured_from_the_data_counts_as_published():

@@ -148,3 +148,17 @@ def episodes(table: pd.DataFrame) -> Episodes:
         probability=probability,
         transition=transition,
     )
+
+
+def shared(e: Episodes) -> bool:
+    """Whether all subjects met the same episodes, several in one session each, in the same order.
+
+    Episodes are the same if their reward probabilities are, or else their better options; where a table knows neither,
+    equally many are taken for the same, which errs on the side of a wider interval.
+    """
+    number, episodes = len(e.subjects), np.bincount(e.subject, minlength=len(e.subjects))
+    if len(e.session_subject) != number or episodes[0] < 2 or (episodes != episodes[0]).any():
+        return False
+    known = [x for x in (e.probability, e.better) if x is not None]
+    worlds = known[0].reshape(number, episodes[0], -1) if known else np.zeros((number, episodes[0], 1))
+    return np.array_equal(worlds, np.broadcast_to(worlds[:1], worlds.shape), equal_nan=True)

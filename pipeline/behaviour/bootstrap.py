@@ -11,10 +11,12 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from pipeline.behaviour.arrays import Episodes
+from pipeline.behaviour.arrays import Episodes, shared
 from pipeline.behaviour.measures import Measure
 
 POPULATION = 8  # from this many subjects on, subjects are resampled; below, they are fixed
+SELECTED = "if subjects were selected, the interval describes the selection"
+DRAWN = f"subjects resampled as drawn from a population; {SELECTED}"
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,9 @@ def bootstrap(
     """Estimate every measure for all subjects together and for each, with bootstrap intervals.
 
     Eight or more subjects: subjects are resampled, then sessions within each drawn subject. Where each has one session
-    of equally many episodes (networks tested together meet the same ones), subjects and episodes are resampled
-    crosswise, one draw of episodes for all: what the episodes have in common does not average out over subjects. With
-    few subjects the percentile interval is too narrow, so that the interval for all subjects is widened about the
-    estimate by √(n / (n − 1)) t_{n−1} / z.
+    and all met the same episodes (`shared`), subjects and episodes are resampled crosswise, one draw of episodes for
+    all: what the episodes have in common does not average out over subjects. With few subjects the percentile interval
+    is too narrow, so that the interval for all subjects is widened about the estimate by √(n / (n − 1)) t_{n−1} / z.
 
     Fewer subjects: they are fixed and their sessions resampled, so that the interval describes these subjects and no
     population; with one session each, episodes are resampled in place of sessions, the same episodes for every subject
@@ -96,14 +97,14 @@ def bootstrap(
         low, high = interval(replicate_values if len(units[s]) > 1 else replicate_values * np.nan, level)
         singles.append(Estimate(label, values[s], low, high, _counts(measures, totals[s]), ~np.isnan(values[s]) * 1,
                                 sessions[s], int((e.subject == s).sum()), unit, note))  # fmt: skip
-    crossed = population and (sessions == 1).all() and len({len(u) for u in units}) == 1
+    crossed = population and shared(e)
     if population:
-        shared = _Draws(generator, replicates).weights(len(units[0])) if crossed else None
+        common = _Draws(generator, replicates).weights(len(units[0])) if crossed else None
         drawn = generator.integers(number, size=(replicates, number))
         for s in range(number):
             replicate = np.nonzero(drawn == s)[0]  # a subject drawn twice has its sessions resampled twice
             if crossed:
-                resampled = (shared[replicate] @ units[s].astype(np.float32)).astype(float)
+                resampled = (common[replicate] @ units[s].astype(np.float32)).astype(float)
                 collected.add(replicate, resampled, evaluate(measures, resampled))
             elif sessions[s] > 1:
                 resampled = _Draws(generator, len(replicate)).sums(units[s])
@@ -224,12 +225,11 @@ def _single(sessions: int, units: int) -> tuple[str, str]:
 
 def _together(number: int, sessions: np.ndarray, population: bool, crossed: bool, episodes: int) -> tuple[str, str]:
     if population:
-        selected = "if subjects were selected, the interval describes the selection"
         if crossed:
-            return "subjects and episodes", f"one session per subject, the same episodes for all; {selected}"
+            return "subjects and shared episodes", f"one session per subject, the same episodes for all; {DRAWN}"
         if (sessions > 1).any():
-            return "subjects and sessions", selected
-        return "subjects", f"one session per subject; {selected}"
+            return "subjects and sessions", DRAWN
+        return "subjects", f"one session per subject; {DRAWN}"
     if episodes == number:
         return "none", "one episode per subject: no interval"
     few = f"{number} fixed subject{'s' if number > 1 else ''}: describes these only, no population"

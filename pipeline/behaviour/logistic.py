@@ -137,6 +137,16 @@ def firth(
     return estimate, covariance
 
 
+def freedom(fits: list[Fit], population: bool) -> int:
+    """Degrees of freedom of a mean over subjects: n − 1 of a population, Σ (clusters − 1) of fixed subjects; 1 or more.
+
+    Subjects without an estimate are left out; one subject is a fixed one.
+    """
+    kept = [f for f in fits if np.isfinite(f.estimate).all()]
+    between = population and len(kept) > 1
+    return max(len(kept) - 1 if between else sum(f.clusters - 1 for f in kept), 1)
+
+
 def combine(fits: list[Fit], population: bool, level: float = 0.95):
     """Mean of the subjects' coefficients, with its covariance and interval.
 
@@ -159,10 +169,8 @@ def combine(fits: list[Fit], population: bool, level: float = 0.95):
     stacked = np.stack([f.estimate for f in kept])
     if population and n > 1:
         covariance = np.cov(stacked, rowvar=False).reshape(k, k) / n
-        factor = student.ppf((1 + level) / 2, n - 1)
     else:
         covariance = np.sum([f.covariance for f in kept], 0) / n**2
-        factor = student.ppf((1 + level) / 2, max(sum(f.clusters - 1 for f in kept), 1))
-    half = factor * np.sqrt(np.diag(covariance))
+    half = student.ppf((1 + level) / 2, freedom(kept, population)) * np.sqrt(np.diag(covariance))
     mean = stacked.mean(0)
     return mean, covariance, mean - half, mean + half, n

@@ -7,13 +7,13 @@ from scipy.stats import t as student
 
 from pipeline.behaviour import CURVES, STATISTICS
 from pipeline.behaviour.arrays import Episodes
-from pipeline.behaviour.bootstrap import POPULATION, Estimate
+from pipeline.behaviour.bootstrap import POPULATION, SELECTED, Estimate
 from pipeline.behaviour.kernels import half_life
-from pipeline.behaviour.logistic import Fit, combine
+from pipeline.behaviour.logistic import Fit, combine, freedom
 from pipeline.behaviour.measures import Measure
 from pipeline.behaviour.regressions import Cell
 
-POPULATION_NOTE = "between-subject interval"
+POPULATION_NOTE = f"between-subject interval: subjects as drawn from a population; {SELECTED}"
 FIXED_NOTE = "fixed subjects: describes these only, no population"
 
 
@@ -105,10 +105,8 @@ def half_life_rows(e: Episodes, fits: list[Fit], lags: int, level: float) -> lis
         value, error = half_life(estimate[cut], covariance[cut, cut])
         extra = _scope(e, subject, fits, fit)
         # On the log scale, where the fit was made: a half-life is positive.
-        own = [fit] if fit else [f for f in fits if np.isfinite(f.estimate).all()]
-        between = fit is None and len(e.subjects) >= POPULATION  # as in `logistic.combine`
-        freedom = len(own) - 1 if between else sum(f.clusters - 1 for f in own)
-        factor = np.exp(student.ppf((1 + level) / 2, max(freedom, 1)) * error / value)
+        degrees = freedom([fit] if fit else fits, fit is None and len(e.subjects) >= POPULATION)
+        factor = np.exp(student.ppf((1 + level) / 2, degrees) * error / value)
         if not np.isfinite(value):
             extra["note"] = "no half-life: the reward kernel is near 0 or does not decay"
         rows.append(

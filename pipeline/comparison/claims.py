@@ -1,4 +1,9 @@
-"""Published claims against ours: a row per claim and source, judged by a rule that `published_claims.csv` fixes."""
+"""Published claims against ours: a row per claim and source, judged by a rule that `published_claims.csv` fixes.
+
+The rules are ``value``, ``sign``, ``order`` and ``ratio`` (`judge`). "About as good" has two sides: ``ratio``. "As good
+or better" has one and is an ``order`` of a ratio: ``regret_over`` with ``< 1.25`` agrees if our whole interval lies
+below 1.25, however far below.
+"""
 
 import fnmatch
 import re
@@ -28,6 +33,7 @@ COLUMNS = (
     "why",
 )
 JUDGES = ("value", "sign", "order", "ratio")
+NO_INTERVAL = "undecided: no interval, too few agents"
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -82,10 +88,12 @@ def judge(claims: pd.DataFrame, evaluations: pd.DataFrame, summaries: pd.DataFra
     """Judge every claim for every source that its pattern names.
 
     ``value``: ours lies within ``tolerance`` of the published number (without a tolerance: the published number lies
-    in our interval). ``sign``: our interval lies on the published side of 0, and ``order``: of a difference, on the
-    published side of the bound ("< 0", "> 0.5"). ``ratio``: our whole interval lies within published × (1 ± tolerance).
-    A claim that does not agree is undecided (our interval includes the bound) or contradicted (it lies on the other
-    side); ``why`` begins with that word.
+    in our interval). ``sign``: our interval lies on the published side of 0, and ``order``: of a difference, a share or
+    a ratio, on the published side of the bound ("< 0", "> 0.9", "< 1.25"). ``ratio``: our whole interval lies within
+    published × (1 ± tolerance).
+
+    A claim that deviates is undecided (our interval reaches to where it would agree, or there is none) or contradicted
+    (our interval lies wholly beyond); ``why`` begins with that word.
 
     Parameters
     ----------
@@ -137,18 +145,25 @@ def _sources(frame: pd.DataFrame) -> list[str]:
 def _by_value(ours: Measured, claim: dict) -> tuple[bool, str]:
     published = float(claim["published"])
     if claim["tolerance"]:
-        off = abs(ours.value - published)
-        return off <= float(
-            claim["tolerance"]
-        ), f"{ours.value:.4g} is {off:.2g} from {published:g}, allowed {claim['tolerance']}"
+        off, allowed = abs(ours.value - published), float(claim["tolerance"])
+        why = f"{ours.value:.4g} is {off:.2g} from {published:g}, allowed {allowed:g}"
+        if off <= allowed:
+            return True, why
+        beyond = ours.high < published - allowed or ours.low > published + allowed
+        return False, f"{'contradicted' if beyond else 'undecided'}: {why}"
+    if not np.isfinite([ours.low, ours.high]).all():
+        return False, NO_INTERVAL
     inside = ours.low <= published <= ours.high
-    return inside, f"{published:g} lies {'in' if inside else 'outside'} our interval"
+    return (
+        inside,
+        f"{'' if inside else 'contradicted: '}{published:g} lies {'in' if inside else 'outside'} our interval",
+    )
 
 
 def _by_bound(ours: Measured, claim: dict) -> tuple[bool, str]:
     side, bound = _bound(claim["published"], "claim")
     if not np.isfinite([ours.low, ours.high]).all():
-        return False, "no interval: too few agents"
+        return False, NO_INTERVAL
     if ours.low <= bound <= ours.high:
         return False, f"undecided: interval includes {bound:g}"
     above = ours.low > bound
@@ -160,7 +175,7 @@ def _by_ratio(ours: Measured, claim: dict) -> tuple[bool, str]:
     published, tolerance = float(claim["published"]), float(claim["tolerance"])
     low, high = published * (1 - tolerance), published * (1 + tolerance)
     if not np.isfinite([ours.low, ours.high]).all():
-        return False, "no interval: too few agents"
+        return False, NO_INTERVAL
     if low <= ours.low and ours.high <= high:
         return True, f"interval lies within {low:.3g} … {high:.3g}"
     outside = ours.high < low or ours.low > high

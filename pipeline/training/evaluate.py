@@ -13,7 +13,7 @@ from pipeline.tasks import Task
 
 BATCH = 250  # episodes played at a time: a batch of 24 agents × 250 × 100 trials stays in a few hundred megabytes
 # An agent has learned to learn when it goes this share of the way from chance to the exact optimum. Win-stay/
-# lose-shift, which remembers one trial, goes .81 of the way on D_e and less elsewhere: a reflex is no learning.
+# lose-shift, which remembers one trial, goes .80 of the way on D_e and less elsewhere: a reflex is no learning.
 LEARNED = 0.9
 
 
