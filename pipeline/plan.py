@@ -71,6 +71,10 @@ def check(config: Mapping) -> None:
         raise ConfigError(_explain(errors[0]))
     if config["scale"] not in config["scales"]:
         raise ConfigError(f"config: scale is {config['scale']!r}; {_allowed(config['scale'], config['scales'])}")
+    for key, registry in (("cores", AGENTS), ("training_by_task", TASKS)):
+        for value in config.get(key, {}):
+            if value not in registry:
+                raise ConfigError(f"config: {key} holds {value!r}; {_allowed(value, registry)}")
     for name, study in config["studies"].items():
         for key, registry in (("tasks", TASKS), ("agents", AGENTS), ("learners", AGENTS), ("ablations", AGENTS),
                               ("models", MODELS), ("primates", DATASETS), ("ablation_tasks", TASKS)):  # fmt: skip

@@ -53,6 +53,7 @@ def test_settings_of_a_core_override_the_common_ones():
         ("seed", "1e-3", r"seed is '1e-3'.*YAML reads 1e-3 as text"),
         ("studies.reversal.primates", ["costa2016"], r"did you mean 'costa2016_monkey_prl'\?"),
         ("studies.bandits.tasks", ["du", "dx"], r"studies\.bandits\.tasks holds 'dx'"),
+        ("cores", {"lstn": {}}, r"cores holds 'lstn'; did you mean 'lstm'\?"),
         ("studies.bandits.agents", ["thompson"], r"'thompson', which is a learner"),
         ("studies.reversal.models", ["rescorla"], r"studies\.reversal\.models holds 'rescorla'"),
         ("device", "gpu", r"device is 'gpu'.*auto, cpu, cuda"),

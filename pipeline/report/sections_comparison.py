@@ -103,7 +103,8 @@ def claims_table(claims: pd.DataFrame, labels: Mapping[str, Callable[[str], str]
             rows.append(Row(cells))
     caption = (
         "Every claim as published, and what this run gives, with its interval in brackets; n: networks, subjects or "
-        "episodes behind our number. Agrees or deviates is decided by a rule fixed beforehand for each claim "
+        "episodes behind our number. Agrees or deviates is decided by a rule stated for each claim "
+        "(notes say where one changed after first results) "
         "(resources/published_claims.csv). Deviates (undecided): our number does not meet the rule, but its "
         "interval does "
         "not exclude what is claimed. A deviation is a result: it is shown, with its reason where one is known, "

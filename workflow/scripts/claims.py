@@ -1,4 +1,4 @@
-"""Judge every published claim by the rule that resources/published_claims.csv fixed beforehand."""
+"""Judge every published claim by the rule that resources/published_claims.csv fixes."""
 
 from pipeline.jobs import job
 
