@@ -22,6 +22,13 @@ from pipeline.training import Training
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 ABLATED = "_noreward"
+BY_NAME = {  # keys of a scale that name cores or tasks
+    "settings_by_core": AGENTS,
+    "settings_by_task": TASKS,
+    "training_episodes_by_core": AGENTS,
+    "training_episodes_by_task": TASKS,
+    "training_by_task": TASKS,
+}
 
 
 class ConfigError(UserError):
@@ -37,6 +44,12 @@ class Source:
     agent: str = ""  # registry name of the core or learner
     task: str = ""  # training task of a network
     reward_input: bool = True
+    matched: bool = False  # a core of equal parameter count, beside the cores of equal hidden size
+
+    @property
+    def ablated(self) -> bool:
+        """Whether this is a network that does not see its reward."""
+        return self.kind == "network" and not self.reward_input
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,18 @@ class Study:
     sources: tuple[Source, ...]
     best: int
     kernel_lags: int
+    train_by_test: bool = False  # are networks tested on the study's other tasks, too?
+    analyses: tuple[str, ...] = ()  # analyses besides those that every study has
+    table_episodes: int | None = None  # overrides the scale's
+    model_learners: tuple[str, ...] | None = None  # learners that models are fitted to; None: all
+
+    @property
+    def fitted(self) -> list[Source]:
+        """Sources that the models are fitted to: all but ablated networks (at chance) and learners left out."""
+        left = [s for s in self.sources if not s.ablated]
+        if self.model_learners is None:
+            return left
+        return [s for s in left if s.kind != "learner" or s.name in self.model_learners]
 
     def of_kind(self, kind: str) -> list[Source]:
         """List the sources of one kind: network, learner or primate."""
@@ -71,17 +96,27 @@ def check(config: Mapping) -> None:
         raise ConfigError(_explain(errors[0]))
     if config["scale"] not in config["scales"]:
         raise ConfigError(f"config: scale is {config['scale']!r}; {_allowed(config['scale'], config['scales'])}")
-    for key, registry in (("cores", AGENTS), ("training_by_task", TASKS)):
-        for value in config.get(key, {}):
+    named = [(key, registry, config.get(key, {})) for key, registry in (("cores", AGENTS), ("training_by_task", TASKS))]
+    for scale, numbers in config["scales"].items():
+        named += [(f"scales.{scale}.{key}", registry, numbers.get(key, {})) for key, registry in BY_NAME.items()]
+    for key, registry, values in named:
+        for value in values:
             if value not in registry:
                 raise ConfigError(f"config: {key} holds {value!r}; {_allowed(value, registry)}")
     for name, study in config["studies"].items():
         for key, registry in (("tasks", TASKS), ("agents", AGENTS), ("learners", AGENTS), ("ablations", AGENTS),
-                              ("models", MODELS), ("primates", DATASETS), ("ablation_tasks", TASKS)):  # fmt: skip
+                              ("models", MODELS), ("primates", DATASETS), ("ablation_tasks", TASKS),
+                              ("matched_agents", AGENTS), ("matched_tasks", TASKS),
+                              ("model_learners", AGENTS)):  # fmt: skip
             for value in study.get(key, []):
                 if value not in registry:
                     raise ConfigError(f"config: studies.{name}.{key} holds {value!r}; {_allowed(value, registry)}")
-        for key, kind in (("agents", "core"), ("learners", "learner"), ("ablations", "core")):
+        for key, kind in (
+            ("agents", "core"),
+            ("learners", "learner"),
+            ("ablations", "core"),
+            ("matched_agents", "core"),
+        ):
             for value in study.get(key, []):
                 if AGENTS[value].kind != kind:
                     raise ConfigError(f"config: studies.{name}.{key} holds {value!r}, which is a {AGENTS[value].kind}; "
@@ -124,8 +159,9 @@ class Plan:
         self.config = copy.deepcopy(dict(config))
         self.scale = config["scale"]
         self.seed = config["seed"]
-        self.numbers = {k: v for k, v in config["scales"][self.scale].items() if k not in ("only", "training")}
-        only = config["scales"][self.scale].get("only", {})
+        scale = config["scales"][self.scale]
+        self.numbers = {k: v for k, v in scale.items() if k not in ("only", "training", *BY_NAME)}
+        only = scale.get("only", {})
         wanted = {name: study for name, study in config["studies"].items() if name in only.get("studies", [name])}
         self.studies = {name: _study(name, study, only) for name, study in wanted.items()}
         self.results = f"results/{self.scale}"
@@ -136,6 +172,12 @@ class Plan:
     def source(self, study: str, name: str) -> Source:
         """Look a source of a study up by name."""
         return next(source for source in self.studies[study].sources if source.name == name)
+
+    def episodes(self, study: str) -> dict[str, int]:
+        """Numbers of ranking and test episodes of a study, and of those kept trial by trial."""
+        found = {k: self.numbers[k] for k in ("ranking_episodes", "test_episodes", "table_episodes")}
+        own = self.studies[study].table_episodes
+        return found | ({"table_episodes": min(own, found["test_episodes"])} if own else {})
 
     def names(self, *kinds: str) -> list[str]:
         """List the names of all sources of these kinds in any study, each once."""
@@ -150,9 +192,14 @@ class Plan:
         """Collect the settings of one training: common, then the core's, then the task's, then what the scale fixes."""
         source = self.any_source(name)
         numbers = {k: self.numbers[k] for k in ("settings", "training_episodes", "episodes_per_update")}
+        scale = self.config["scales"][self.scale]
+        for number in ("settings", "training_episodes"):
+            by_core = {} if source.ablated else scale.get(f"{number}_by_core", {})  # chance needs no long search
+            by_task = scale.get(f"{number}_by_task", {})
+            numbers[number] = by_task.get(source.task, by_core.get(source.agent, numbers[number]))
         own = self.config["cores"].get(source.agent, {})
         task = self.config.get("training_by_task", {}).get(source.task, {})
-        fixed = self.config["scales"][self.scale].get("training", {})
+        fixed = {**scale.get("training", {}), **scale.get("training_by_task", {}).get(source.task, {})}
         return {**numbers, **self.config["training"], **own, **task, **fixed}
 
 
@@ -162,9 +209,23 @@ def _study(name: str, study: Mapping, only: Mapping) -> Study:
     sources = [Source(f"{a}_{t}", "network", a, t) for a in agents for t in tasks]
     blind = [(a, t) for a in study["ablations"] if a in agents for t in study["ablation_tasks"] if t in tasks]
     sources += [Source(f"{a}_{t}{ABLATED}", "network", a, t, reward_input=False) for a, t in blind]
+    equal = [(a, t) for a in study.get("matched_agents", []) for t in study.get("matched_tasks", [])]
+    equal = [(a, t) for a, t in equal if a in only.get("agents", [a]) and t in tasks]
+    sources += [Source(f"{a}_{t}", "network", a, t, matched=True) for a, t in equal]
     sources += [Source(learner, "learner", learner) for learner in study["learners"]]
     sources += [Source(dataset, "primate") for dataset in study["primates"]]
-    return Study(name, tasks, tuple(study["models"]), tuple(sources), study["best"], study["kernel_lags"])
+    return Study(
+        name,
+        tasks,
+        tuple(study["models"]),
+        tuple(sources),
+        study["best"],
+        study["kernel_lags"],
+        study.get("train_by_test", False),
+        tuple(study.get("analyses", ())),
+        study.get("table_episodes"),
+        tuple(study["model_learners"]) if "model_learners" in study else None,
+    )
 
 
 def data_dir(config: Mapping) -> str | None:

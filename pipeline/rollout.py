@@ -14,6 +14,9 @@ from pipeline.tasks import Task
 class Behaviour:
     """What happened in a batch of episodes; arrays (agents, episodes, trials) unless said.
 
+    Of a trial with several steps, ``choice``, ``policy`` and ``value`` are those of its first step and ``reward`` is
+    the sum over its steps.
+
     ``latent`` are the world's columns (never seen by the agent), ``internal`` what the agent reports of itself
     (``value`` of a network). ``policy`` is (agents, episodes, trials, options).
     """
@@ -30,12 +33,14 @@ class Behaviour:
     def regret(self) -> np.ndarray:
         """Cumulative expected regret R_T = Σ_t (μ*_t − μ_{a_t}) of every episode, (agents, episodes).
 
-        μ are the latent reward probabilities of the trial, so that only the choices, not the luck of the outcomes,
-        enter (Wang et al. 2017).
+        μ are the latent expected outcomes of the options on the trial (their reward probabilities where rewards are 0
+        or 1), so that only the choices, not the luck of the outcomes, enter (Wang et al. 2017).
         """
-        probability = self.latent["reward_probability"]
-        chosen = np.take_along_axis(probability, self.choice[..., None], -1)[..., 0]
-        return (probability.max(-1) - chosen).sum(-1)
+        expected = self.latent.get("expected_reward")
+        if expected is None:
+            expected = self.latent["reward_probability"]
+        chosen = np.take_along_axis(expected, self.choice[..., None].astype(np.int64), -1)[..., 0]
+        return (expected.max(-1) - chosen).sum(-1)
 
 
 def sample(policy: np.ndarray, uniform: np.ndarray) -> np.ndarray:
@@ -54,7 +59,7 @@ def play(agent: Agent, task: Task, episodes: int, generator: np.random.Generator
     agent : Agent
         A population; nothing but its activations or estimates changes.
     task : Task
-        One trial per step (tasks with several steps per trial bring their own assembly of rows).
+        The task; the agent is asked and told at every step of its world, be it one or several per trial.
     episodes : int
         Episodes per agent.
     generator : numpy Generator
@@ -64,6 +69,8 @@ def play(agent: Agent, task: Task, episodes: int, generator: np.random.Generator
     """
     world = task.begin(len(agent.subjects), episodes, generator, shared)
     agent.begin(task, episodes)
+    if hasattr(agent, "reveal"):  # a learner that, by its definition, is told a latent quantity
+        agent.reveal({name: values for name, values in world.columns().items() if name == "volatility"})
     internal: dict[str, list[np.ndarray]] = {}
     choices, rewards, policies = [], [], []
     for _ in range(world.steps):
@@ -77,16 +84,22 @@ def play(agent: Agent, task: Task, episodes: int, generator: np.random.Generator
         rewards.append(reward)
         policies.append(np.array(policy))
     found = {name: np.stack(values, 2) for name, values in internal.items()}
+    reward, first = np.stack(rewards, 2), slice(None, None, task.steps)
     if "value" in found:
-        found["reward_prediction_error"] = prediction_error(found["value"], np.stack(rewards, 2), agent.discount)
-    return Behaviour(task, tuple(agent.subjects), agent.species, np.stack(choices, 2), np.stack(rewards, 2),
-                     np.stack(policies, 2), world.columns(), found)  # fmt: skip
+        delta = prediction_error(found["value"], reward, agent.discount)
+        found["reward_prediction_error"] = delta[:, :, task.steps - 1 :: task.steps]
+        if task.steps == 2:
+            found["transition_prediction_error"] = delta[:, :, first]
+        found["value"] = found["value"][:, :, first]
+    reward = reward.reshape(*reward.shape[:2], -1, task.steps).sum(-1) if task.steps > 1 else reward
+    return Behaviour(task, tuple(agent.subjects), agent.species, np.stack(choices[first], 2), reward,
+                     np.stack(policies[first], 2), world.columns(), found)  # fmt: skip
 
 
 def prediction_error(value: np.ndarray, reward: np.ndarray, discount: np.ndarray) -> np.ndarray:
-    """Reward prediction error δ_t = r_t + γ V_{t+1} − V_t, with V = 0 after the last trial.
+    """Reward prediction error δ_t = r_t + γ V_{t+1} − V_t of every step, with V = 0 after the last one.
 
-    ``value`` and ``reward`` are (agents, episodes, trials), ``discount`` is γ per agent, (agents,).
+    ``value`` and ``reward`` are (agents, episodes, steps), ``discount`` is γ per agent, (agents,).
     """
     following = np.concatenate([value[..., 1:], np.zeros_like(value[..., :1])], -1)
     return reward + np.asarray(discount)[:, None, None] * following - value

@@ -57,6 +57,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("reward", "Float64", "outcome received; missing if no choice was made", "reward", missing=True),
     Column("reward_probability", "Float64", "latent probability that the option pays", "probability",
            low=0, high=1, missing=True, optional=True, per_option=True),
+    Column("expected_reward", "Float64", "latent mean outcome of the option, where it is more than a probability",
+           "reward", missing=True, optional=True, per_option=True),
     Column("better_option", "Int32", "option of highest latent value; missing if tied or unknown", low=0, missing=True,
            optional=True),
     Column("volatility", "Float64", "volatility of the contingency, in the task's own unit", "task", low=0,
@@ -69,8 +71,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("policy", "Float64", "probability the agent gave to the option before choosing", "probability",
            low=0, high=1, missing=True, optional=True, per_option=True),
     Column("value", "Float64", "networks: critic's value V before the choice", "reward", missing=True, optional=True),
-    Column("reward_prediction_error", "Float64", "networks: r + gamma V' - V, with V' = 0 after the last trial",
-           "reward", missing=True, optional=True),
+    Column("reward_prediction_error", "Float64",
+           "networks: r + gamma V' - V at the outcome, with V' = 0 after the last trial", "reward", missing=True,
+           optional=True),
+    Column("transition_prediction_error", "Float64",
+           "networks on two-step tasks: gamma V' - V from the first-stage choice to the second stage", "reward",
+           missing=True, optional=True),
 )  # fmt: skip
 
 

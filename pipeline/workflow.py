@@ -12,7 +12,7 @@ from pipeline.tasks import TASKS
 
 def fits(plan: Plan, study: Study, suffix: str) -> list[str]:
     """List the files of one kind from every fit of a study."""
-    return [f"{plan.results}/models/{study.name}/{s.name}.{m}.{suffix}" for s in study.sources for m in study.models]
+    return [f"{plan.results}/models/{study.name}/{s.name}.{m}.{suffix}" for s in study.fitted for m in study.models]
 
 
 def behaviours(plan: Plan, study: Study, suffix: str) -> list[str]:
@@ -25,6 +25,26 @@ def evaluations(plan: Plan, study: Study) -> list[str]:
     return [f"{plan.results}/evaluation/{study.name}/{s.name}.csv" for s in study.sources if s.kind != "primate"]
 
 
+def volatilities(plan: Plan, study: Study) -> list[str]:
+    """List the volatility analyses of every source of a study that asks for them."""
+    return behaviours(plan, study, "volatility.csv") if "volatility" in study.analyses else []
+
+
+def ideals(plan: Plan, study: Study) -> list[str]:
+    """List the file of the ideal agents' regrets of a study with a train-by-test matrix."""
+    return [f"{plan.results}/optimum/{study.name}.ideals.csv"] if study.train_by_test else []
+
+
+def played_by(plan: Plan, study: str, name: str) -> list[str]:
+    """List the tasks that a network is tested on: its own, then the study's others if there is a matrix.
+
+    Ablated networks and those of equal parameter count are tested on their own task only.
+    """
+    own = plan.source(study, name)
+    other = [t for t in plan.studies[study].tasks if t != own.task]
+    return [own.task, *(other if plan.studies[study].train_by_test and own.reward_input and not own.matched else [])]
+
+
 def study_results(plan: Plan, study: Study) -> list[str]:
     """List every tidy file that a study's page shows."""
     found = evaluations(plan, study)
@@ -34,10 +54,13 @@ def study_results(plan: Plan, study: Study) -> list[str]:
         found += behaviours(plan, study, suffix)
     for suffix in ("posterior.csv", "json", "predictive.csv"):
         found += fits(plan, study, suffix)
+    found += [*volatilities(plan, study), *ideals(plan, study)]
+    if "volatility" in study.analyses:
+        found += behaviours(plan, study, "episodes.csv")
     if study.models:
         kinds = ("groups", "stacking", "typicality")
         found += [f"{plan.results}/comparison/{study.name}.{kind}.csv" for kind in kinds]
-    return [*found, f"{plan.results}/claims.csv"]
+    return [*found, f"{plan.results}/claims/{study.name}.csv"]
 
 
 def facts(studies: Iterable[Study]) -> list[str]:
@@ -55,6 +78,13 @@ def dataset_code(name: str) -> str:
 def optimum_code(task: str) -> str:
     """Fingerprint of the code behind the exact optimum of a task."""
     return code_hash("pipeline.agents.optimum", TASKS[task].world, entries=(TASKS[task], AGENTS["bayes_optimal"]))
+
+
+def ideals_code(tasks: Iterable[str]) -> str:
+    """Fingerprint of the code behind the ideal agents' regrets."""
+    played = [TASKS[task] for task in tasks]
+    worlds = (task.world for task in played)
+    return code_hash("pipeline.agents.ideals", *worlds, entries=(*played, AGENTS["bayes_optimal"]))
 
 
 def training_code(source: Source) -> str:

@@ -19,7 +19,8 @@ REASON = "no network, and no folder of primate data was named"
 OPTIMUM = {"di": 1.748, "du": 1.221, "de": 0.625, "dm": 1.000, "dh": 2.312, "reversal": 2.52}
 CHANCE = {"di": 16.67, "du": 25.0, "de": 40.0, "dm": 25.0, "dh": 10.0, "reversal": 20.0}
 RATIO = {"thompson": 2.3, "ucb": 3.4, "gittins": 1.3, "gittins90": 1.6, "bayes_optimal": 1.02, "rescorla_wagner": 3.1}
-SKILL = {"lstm": 1.1, "gru": 1.13, "lowrank": 1.35, "vanilla": 1.6}
+SKILL = {"lstm": 1.1, "gru": 1.13, "lowrank": 1.35, "vanilla": 1.6, "lstm23": 1.2, "gru27": 1.25, "lowrank149": 1.3}
+STUDIES = ("bandits", "reversal")  # the pages whose results are made up here
 SPEED = {"primate": 4.5, "network": 2.2, "learner": 1.8}  # trials
 SPECIES = {"network": "network", "learner": "learner", "primate": "monkey"}
 ANIMALS = ["BB6", "BB7", "BB8", "BB10"]
@@ -29,8 +30,9 @@ WHY_FAILED = ["largest R-hat 1.120, above 1.01", "37 divergent transitions"]
 
 
 def config(scale: str = "standard") -> dict:
-    """Read the project's own config, at one scale."""
-    return yaml.safe_load((ROOT / "config.yaml").read_text()) | {"scale": scale}
+    """Read the project's own config, at one scale, with the studies that this module makes up results of."""
+    found = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return found | {"scale": scale, "studies": {name: found["studies"][name] for name in STUDIES}}
 
 
 def write_results(root: Path, settings: dict, dataset: bool = True, agents: int = 16) -> None:
@@ -50,6 +52,8 @@ def write_results(root: Path, settings: dict, dataset: bool = True, agents: int 
                 _fit(root, study.name, source, model, r, there)
         if study.models:
             _comparison(root, study, dataset)
+        if study.train_by_test:
+            _ideals(root, study)
     _claims(root)
 
 
@@ -103,14 +107,41 @@ def _evaluation(root, study, source, r, agents):
         rank = ranking.argsort().argsort() + 1
         for i in range(agents):
             row = {"training_task": task, "subject": f"{source.agent}{i + 1:03d}", "learning_rate": rate[i]}
-            row |= {"discount": 0.9, "entropy_cost": 0.01, "ranking_regret": ranking[i], "test_regret": regret[i]}
+            row |= {
+                "discount": 0.5 + 0.4 * i / agents,
+                "entropy_cost": 0.01 + 0.001 * i,
+                "ranking_regret": ranking[i],
+                "test_regret": regret[i],
+            }
             row |= {
                 "rank": rank[i],
                 "best": int(rank[i] <= 5),
                 "learned": int(ranking[i] < optimum + 0.1 * (chance - optimum)),
             }
             rows.append(base | row)
+    if study.train_by_test and source.kind == "network" and source.reward_input and not source.matched:
+        rows += _transfer(rows, source, study)
     _save(rows, root / "evaluation" / study.name / f"{source.name}.csv")
+
+
+def _transfer(rows, source, study):
+    """The best agents on the other tasks, each 20 % worse than at home in units of the optimum."""
+    found = []
+    for task in (t for t in study.tasks if t != source.task):
+        for row in (r for r in rows if r["best"]):
+            regret = 1.2 * row["test_regret"] / OPTIMUM[source.task] * OPTIMUM[task]
+            other = {"task": task, "test_regret": regret, "chance_regret": CHANCE[task], "ranking_regret": np.nan}
+            found.append(row | other | {"optimum_regret": OPTIMUM[task]})
+    return found
+
+
+def _ideals(root, study):
+    rows = [
+        {"training_task": a, "task": b, "regret": OPTIMUM[b] * (1.25 if "di" in (a, b) and a != b else 1)}
+        for a, b in itertools.product(study.tasks, study.tasks)
+    ]
+    frame = pd.DataFrame(rows).assign(standard_error=0.0, exact=1)
+    _save(frame, root / "optimum" / f"{study.name}.ideals.csv")
 
 
 def _training(root, source, r, agents, points=40):
@@ -124,6 +155,9 @@ def _training(root, source, r, agents, points=40):
         columns |= {"reward_per_trial": reward, "policy_entropy": 0.4, "value_loss": 0.1}
         parts.append(pd.DataFrame(columns))
     _save(pd.concat(parts), root / "training" / source.name / "curve.csv")
+    rows = {"subject": [f"{source.agent}{i + 1:03d}" for i in range(agents)], "setting": range(1, agents + 1)}
+    rows |= {"learning_rate": 0.01, "discount": 0.9, "entropy_cost": 0.01, "stopped": [1, *[0] * (agents - 1)]}
+    _save(rows, root / "training" / source.name / "agents.csv")
 
 
 def _behaviour(root, study, source, r, there):
@@ -163,6 +197,8 @@ def _curves(who, task, source, r, n, lags):
 
     trial = np.arange(1, 81 if task == "reversal" else 101)
     add("suboptimal", trial, 0.5 * np.exp(-trial / (4 * speed)) + OPTIMUM[task] / CHANCE[task] / 2, 0.02)
+    late = 0.002 * OPTIMUM[task] * (source.kind == "network")  # errors that networks go on making
+    add("regret", trial, OPTIMUM[task] * (1 - np.exp(-trial / (4 * speed))) + late * trial, 0.05)
     if task == "reversal":
         x, before = np.arange(-20, 31), 0.12
         add("reversal", x, np.where(x < 0, before, before + 0.78 * (1 - np.exp(-np.maximum(x, 0) / speed))), 0.02)
@@ -262,10 +298,11 @@ def _claims(root):
     nothing = (np.nan,) * 4
     wang, costa = "Wang et al. 2017", "Costa et al. 2016"
     optimal = "the greedy majority rule is optimal on all four, so that an ideal D_h agent is ideal on them"
+    di, dh, de = "w17-di-thompson", "w17-hard-on-du", "w17-de-gittins"
     rows = [
-        ("w1", wang, "bandits", "lstm_di", "on D_i it beats Thompson", "x", "< 1", 0.71, 0.66, 0.77, 5, "agrees", ""),
-        ("w2", wang, "bandits", "lstm_dh", "poor on D_u", "x", "> 1", 1.02, 0.97, 1.08, 5, "deviates", optimal),
-        ("w4", wang, "bandits", "lstm_de", "as good as Gittins", "x", "1", 1.04, 0.9, 1.2, 5, "deviates", UNDECIDED),
+        (di, wang, "bandits", "lstm_di", "on D_i it beats Thompson", "x", "< 1", 0.71, 0.66, 0.77, 5, "agrees", ""),
+        (dh, wang, "bandits", "lstm_dh", "poor on D_u", "x", "> 1", 1.02, 0.97, 1.08, 5, "deviates", optimal),
+        (de, wang, "bandits", "lstm_de", "as good as Gittins", "x", "1", 1.04, 0.9, 1.2, 5, "deviates", UNDECIDED),
         ("w3", wang, "bandits", "lstm_du_noreward", "at chance", "x", "25.0", 24.9, 24.6, 25.2, 16, "agrees", ""),
         (
             "c1",
@@ -282,3 +319,6 @@ def _claims(root):
     ]
     columns = ["id", "paper", "study", "source", "statement", "statistic", "published", "value", "low", "high", "n"]
     _save(rows, root / "claims.csv", [*columns, "verdict", "why"])
+    for study in STUDIES:
+        own = [row for row in rows if row[2] == study]
+        _save(own, root / "claims" / f"{study}.csv", [*columns, "verdict", "why"])

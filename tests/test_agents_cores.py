@@ -93,12 +93,12 @@ def test_recurrent_weights_start_orthogonal_per_gate(name):
         np.testing.assert_allclose(np.swapaxes(gate, 1, 2) @ gate, np.broadcast_to(np.eye(48), gate.shape), atol=1e-12)
 
 
-def test_low_rank_weights_start_as_a_projection_of_their_rank():
+def test_low_rank_weights_start_as_a_projection_of_their_rank_times_the_squared_gain():
     core = build("lowrank")
     drawn = core.parameters(generator(1, "w"), 2, INPUTS)
     weights = drawn["m"] @ np.swapaxes(drawn["n"], 1, 2) / core.units
-    np.testing.assert_allclose(weights @ weights, weights, atol=1e-12)
-    np.testing.assert_allclose(np.trace(weights, axis1=1, axis2=2), core.rank)
+    np.testing.assert_allclose(weights @ weights, core.gain**2 * weights, atol=1e-12)
+    np.testing.assert_allclose(np.trace(weights, axis1=1, axis2=2), core.rank * core.gain**2)
 
 
 def test_lstm_starts_with_forget_bias_one_and_no_other_bias():

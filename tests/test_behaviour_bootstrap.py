@@ -23,7 +23,7 @@ def design(subjects, sessions, episodes):
         subject=subject,
         session=session,
         session_subject=np.repeat(np.arange(subjects), sessions),
-        probability=None,
+        worth=None,
         better=None,
     )
 

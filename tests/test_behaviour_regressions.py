@@ -10,8 +10,9 @@ from scipy.stats import t as student
 
 from pipeline.behaviour import REGRESSIONS
 from pipeline.behaviour.arrays import episodes
-from pipeline.behaviour.logistic import firth, logit, separated
-from pipeline.behaviour.regressions import stay_regression, stays
+from pipeline.behaviour.logistic import combine, firth, freedom, logit, separated
+from pipeline.behaviour.regressions import cells, stay_regression, stays
+from pipeline.behaviour.rows import common
 from pipeline.behaviour.run import analyse
 
 
@@ -129,6 +130,58 @@ def test_the_pooled_row_is_the_mean_over_subjects_with_a_between_subject_interva
     assert together["estimate"] == pytest.approx(single.mean())
     assert together["high"] - together["estimate"] == pytest.approx(half)
     assert together["n_clusters"] == 9 and "mean of 9 subjects; between-subject" in together["note"]
+
+
+def alike(generator, subjects=4, episodes=50, length=12, copies=False):
+    """Subjects on the same episodes, which move all of them to stay or to shift; or exact copies of one subject."""
+    shape = (subjects, episodes, length)
+    reward = generator.integers(2, size=(1 if copies else subjects, episodes, length))
+    eta = 0.5 + 0.8 * (np.roll(reward, 1, -1) - 0.5) + 1.2 * generator.standard_normal((1, episodes, 1))
+    stay = generator.random(reward.shape) < expit(eta)
+    choice = (np.cumsum(~stay, -1) + 1) % 2
+    choice, reward = (np.broadcast_to(x, shape).reshape(-1, length) for x in (choice, reward))
+    return table(choice, reward, subject=np.repeat([f"s{k}" for k in range(subjects)], episodes))
+
+
+@pytest.mark.parametrize("subjects", [2, 5, 9])
+def test_copies_of_one_subject_on_the_same_episodes_have_the_error_of_one(subjects):
+    often = np.random.default_rng(3).random(50 * 12) < 0.7
+    found = alike(np.random.default_rng(2), subjects, copies=True)
+    found["transition"] = np.where(np.tile(often, subjects), "common", "rare")
+    rows = analyse(found, replicates=10)["regressions"].set_index(["regression", "term"])
+    mean, one = rows[rows["subject"] == "all"], rows[rows["subject"] == "s0"]
+    assert {"stay", "stay_difference", "stay_transition", "history", "stay_probability"} <= set(mean.index.levels[0])
+    for key, row in mean.iterrows():
+        if "half_life" in key[1] or "over" in key[1]:
+            continue
+        assert row["standard_error"] == pytest.approx(one.loc[key, "standard_error"], rel=1e-6), key
+        assert "same episodes for all" in row["note"]
+
+
+def test_copies_of_a_separated_subject_have_the_error_of_one_too():
+    stays_ = np.tile([1, 1, 0, 1], 3)  # it repeats a rewarded choice, always
+    choice = np.tile((np.cumsum(1 - stays_) % 2), (20, 1))
+    reward = np.tile(np.r_[stays_[1:], 1], (20, 1))
+    found = table(np.tile(choice, (3, 1)), np.tile(reward, (3, 1)), subject=np.repeat(["s0", "s1", "s2"], 20))
+    rows = analyse(found, replicates=10)["regressions"].query("regression == 'stay'").set_index("subject")
+    assert (rows["separated"] == 1).all()
+    assert rows.loc["all", "standard_error"].to_numpy() == pytest.approx(rows.loc["s0", "standard_error"].to_numpy())
+
+
+def test_the_error_of_a_mean_over_subjects_on_the_same_episodes_is_the_spread_over_repetitions():
+    generator, means, errors, naive = np.random.default_rng(11), [], [], []
+    for _ in range(100):
+        e = episodes(alike(generator))
+        s = stays(e)
+        fits = [stay_regression(s, REGRESSIONS["stay"], 4), *zip(*[[c.fit for c in own] for own in cells(s, 4)])]
+        found = [combine(list(f), False, shared=common(e)) for f in fits]
+        means.append(np.concatenate([f[0] for f in found]))
+        errors.append(np.concatenate([np.diag(f[1]) for f in found]))
+        naive.append(np.concatenate([np.diag(combine(list(f), False)[1]) for f in fits]))
+    spread, tolerance = np.std(means, 0, ddof=1), 4 / np.sqrt(2 * 100)  # of an SD of 100 values
+    assert (np.abs(np.sqrt(np.mean(errors, 0)) / spread - 1) < tolerance).all()
+    assert np.sqrt(np.mean(naive, 0))[0] < 0.7 * spread[0]  # as if subjects were independent: too narrow
+    assert (common(e), freedom(fits[0], False, 50), freedom(fits[0], False)) == (50, 49, 196)
 
 
 def test_a_two_step_table_brings_the_transition_and_its_interaction_with_reward():

@@ -15,6 +15,8 @@ from pipeline.models.laplace import curvature, maximum_likelihood, modes, object
 from pipeline.models.likelihood import by_trial, likelihood
 from pipeline.models.links import natural, transformed
 
+PLAIN = [name for name, card in MODELS.items() if not card.extra]  # models with covariates have tests of their own
+
 
 def ragged(seed=1, options=2, units=((3, 2), (2, 1)), graded=False):
     """Table of two subjects: sessions of episodes of 1 to 30 trials, with missing choices and forced trials."""
@@ -68,7 +70,7 @@ def slow_units(name, table, theta, options):
     return loglik, gradient
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize(("options", "graded"), [(2, False), (2, True), (3, False)])
 def test_the_kernel_equals_the_plain_likelihood_and_its_complex_step_gradient(name, options, graded):
     card, table = MODELS[name], ragged(options, options, graded=graded)
@@ -83,7 +85,7 @@ def test_the_kernel_equals_the_plain_likelihood_and_its_complex_step_gradient(na
     np.testing.assert_allclose(gradient, twin_gradient, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("extreme", [1e-9, 1 - 1e-9])
 @pytest.mark.parametrize("beta", [1e-6, 60.0, 400.0])
 def test_extreme_parameters_neither_overflow_nor_lose_digits(name, extreme, beta):
@@ -97,7 +99,7 @@ def test_extreme_parameters_neither_overflow_nor_lose_digits(name, extreme, beta
     np.testing.assert_allclose(gradient, twin_gradient, rtol=1e-8, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", PLAIN)
 def test_trial_by_trial_quantities_add_up_to_the_kernel(name):
     card, table = MODELS[name], ragged(7)
     packed = pack(table, card)

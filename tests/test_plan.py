@@ -45,6 +45,34 @@ def test_settings_of_a_core_override_the_common_ones():
     assert Plan(config).training("lstm_du") == Plan(CONFIG).training("lstm_du")
 
 
+def test_cores_of_equal_parameter_count_stand_beside_the_others_on_their_tasks_only():
+    study = Plan(CONFIG).studies["bandits"]
+    matched = {source.name for source in study.sources if source.matched}
+    assert matched == {f"{core}_{task}" for core in ("lstm23", "gru27", "lowrank149") for task in ("du", "di")}
+    assert not Plan({**CONFIG, "scale": "quick"}).names("network").count("lowrank149_du")
+
+
+def test_the_lstm_has_more_settings_than_the_other_cores_and_a_task_may_have_its_own_numbers():
+    plan = Plan(CONFIG)
+    assert [plan.training(name)["settings"] for name in ("lstm_du", "gru_du", "gru_reversal")] == [24, 12, 16]
+    assert [plan.training(name)["training_episodes"] for name in ("lstm_du", "lstm_reversal")] == [60_000, 30_000]
+
+
+def test_the_paper_scale_keeps_what_is_printed_for_a_single_experiment():
+    plan = Plan({**CONFIG, "scale": "paper"})
+    assert plan.training("lstm_restless")["learning_rate"] == 0.001
+    assert plan.training("lstm_du")["learning_rate"] == [0.0001, 0.01]
+
+
+def test_a_study_may_keep_more_episodes_trial_by_trial_but_never_more_than_are_tested():
+    plan = Plan(
+        {**CONFIG, "scales": CONFIG["scales"] | {"standard": CONFIG["scales"]["standard"] | {"test_episodes": 900}}}
+    )
+    assert plan.episodes("restless")["table_episodes"] == 900
+    assert Plan(CONFIG).episodes("restless")["table_episodes"] == 1000
+    assert Plan(CONFIG).episodes("bandits")["table_episodes"] == CONFIG["scales"]["standard"]["table_episodes"]
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -53,6 +81,8 @@ def test_settings_of_a_core_override_the_common_ones():
         ("seed", "1e-3", r"seed is '1e-3'.*YAML reads 1e-3 as text"),
         ("studies.reversal.primates", ["costa2016"], r"did you mean 'costa2016_monkey_prl'\?"),
         ("studies.bandits.tasks", ["du", "dx"], r"studies\.bandits\.tasks holds 'dx'"),
+        ("scales.standard.settings_by_core", {"lstn": 3}, r"settings_by_core holds 'lstn'; did you mean 'lstm'\?"),
+        ("studies.bandits.matched_agents", ["ucb"], r"'ucb', which is a learner"),
         ("cores", {"lstn": {}}, r"cores holds 'lstn'; did you mean 'lstm'\?"),
         ("studies.bandits.agents", ["thompson"], r"'thompson', which is a learner"),
         ("studies.reversal.models", ["rescorla"], r"studies\.reversal\.models holds 'rescorla'"),

@@ -9,10 +9,12 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
-from report_fixture import config, write_results
+import yaml
+from report_fixture import ROOT, config, write_results
 from scipy.stats import t as student
 
-from pipeline.agents import AGENTS
+from pipeline.agents import AGENTS, optimum_restless
+from pipeline.agents.cores import LowRank
 from pipeline.behaviour import STATISTICS
 from pipeline.comparison.claim_statistics import Source, regret_over
 from pipeline.models import MODELS
@@ -24,14 +26,25 @@ from pipeline.report.figures_stacking import stacking
 from pipeline.report.figures_typicality import outside
 from pipeline.report.load import load_study
 from pipeline.report.mathml import mathml
-from pipeline.report.methods import CORES, PARAGRAPHS, REGRET
+from pipeline.report.methods import CORES, OUTCOME_REGRET, PARAGRAPHS, REGRET
 from pipeline.report.methods_analysis import HISTORY, LEAVE_OUT, probe_rows
-from pipeline.report.methods_training import ADVANTAGE, FIELDS, LOSS, LOSS_NORMALISED, NORMALISED, settings_rows
+from pipeline.report.methods_training import (
+    ADVANTAGE,
+    FIELDS,
+    GAIN,
+    LOSS,
+    LOSS_NORMALISED,
+    NORMALISED,
+    at_paper_scale,
+    selection,
+    settings_rows,
+)
+from pipeline.report.printed import printed
 from pipeline.report.references import references
 from pipeline.report.sections_models import posterior_table
 from pipeline.report.statistics import LEARNED, crossing, regret_table, reward_bounds
 from pipeline.report.style import CORES as COLOURS
-from pipeline.report.style import animals, count, interval, listed, number, prose, significant, task_label
+from pipeline.report.style import LEARNERS, animals, count, interval, listed, number, prose, significant, task_label
 from pipeline.tasks import TASKS
 from pipeline.training import Training
 
@@ -76,7 +89,7 @@ def test_the_regret_table_takes_the_best_agents_and_divides_by_the_exact_optimum
     parts = np.array([best.var() / 5, 0.03**2])  # the agents, and the test episodes that they share
     freedom = parts.sum() ** 2 / (parts[0] ** 2 / 4 + parts[1] ** 2 / 1e6)
     assert row["high"] - row["mean"] == pytest.approx(student.ppf(0.975, freedom) * np.sqrt(parts.sum()))
-    measured = regret_over(Source("lstm_du", frame, pd.DataFrame()), test="du", reference="optimum")
+    measured = regret_over(Source("lstm_du", {"evaluation": frame}), test="du", reference="optimum")
     assert (row["ratio"], row["ratio_low"], row["ratio_high"]) == pytest.approx(
         (measured.value, measured.low, measured.high)
     )
@@ -125,6 +138,7 @@ def test_every_equation_of_cards_and_methods_becomes_well_formed_mathml():
         LEAVE_OUT,
         ADVANTAGE,
         REGRET,
+        OUTCOME_REGRET,
         HISTORY,
         *(e for e, _ in CORES.values() if e),
     ]
@@ -204,18 +218,108 @@ def test_every_training_setting_is_in_the_table_with_its_value_and_departures_ar
     assert set(FIELDS) == {field.name for field in fields(Training)}
     table = {row[0]: row[1:] for row in settings_rows(results["bandits"])}
     assert len(table) == len(FIELDS) + 5
+    assert all(printed(task, name) is not None for name in FIELDS for task in TASKS if task != "reversal")
     assert table["Episodes per update"] == ("16", "1", "differs")
     assert table["Value cost β_v, of ½ (R − V)²"] == ("0.05", ".05", "")
     assert table["λ of the generalised advantage"][0] == f"{Training().trace:g}"
-    assert table["Test episodes"] == ("500", "300", "differs")
+    assert table["Test episodes"][0] == "500" and table["Test episodes"][2] == ""  # printed for experiment 1 only
 
 
 def test_settings_that_differ_between_cores_are_given_per_core(results):
     r = replace(results["bandits"], config=results["bandits"].config | {"cores": {"lowrank": {"clip": 0.5}}})
     table = {row[0]: row[1] for row in settings_rows(r)}
-    assert "LSTM: 0.05" in table["Largest gradient norm, per network"]
+    assert "LSTM: 0.05; " in table["Largest gradient norm, per network"]
     assert "Low-rank RNN: 0.5" in table["Largest gradient norm, per network"]
     assert ":" not in table["Value cost β_v, of ½ (R − V)²"]
+
+
+@pytest.fixture(scope="module")
+def planned():
+    """Every study at the standard scale, without results: what the texts take from the plan."""
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"scale": "standard"}
+    return {study: load_study("nowhere", study, settings) for study in settings["studies"]}
+
+
+def rows_of(found) -> dict[str, tuple[str, str, str]]:
+    return {row[0]: row[1:] for row in settings_rows(found)}
+
+
+def test_what_the_paper_prints_is_that_of_the_task_s_own_experiment(planned):
+    arm, restless, steps = (rows_of(planned[s]) for s in ("informative_arm", "restless", "two_step"))
+    rate, discount, entropy = "Learning rate η", "Discount γ", "Entropy cost β_e (per nat)"
+    assert arm[rate] == ("0.005", ".001", "differs") and arm[discount] == ("0.8", ".8", "")
+    assert arm[entropy] == ("1", "1 → 0", "") and arm["Trials unrolled"][1:] == ("5", "")
+    assert restless[rate][1:] == (".001", "differs") and restless[entropy][1:] == ("1 → 0", "differs")
+    assert restless["Trials unrolled"][1:] == ("150", "") and "1,000, derived" in restless["Test episodes"][1]
+    assert steps[rate][1].startswith("tuned") and steps[entropy][1:] == (".05", "differs")
+    assert steps["Trials unrolled"][1:] == ("20 steps (10 trials)", "")
+    for table in (arm, restless, steps):
+        for name in ("λ of the generalised advantage", "Learning rate over training", "Episodes per update"):
+            assert table[name][2] == "differs", name
+        assert table["Training episodes per network"][2] == "differs"
+    bandits = rows_of(planned["bandits"])
+    assert bandits["Test episodes"][1].startswith("Dᵢ: 300; Dᵤ") and bandits["Test episodes"][2] == "differs (Dᵢ)"
+
+
+def test_the_paper_scale_is_said_to_be_printed_only_where_it_is(planned):
+    said = at_paper_scale(planned["two_step"])
+    assert "Optimiser" in said.split("(R)")[1] and "Episodes per update" not in said
+    own = planned["two_step"].config["scales"]["paper"] | {"episodes_per_update": 4}
+    config = planned["two_step"].config | {"scales": planned["two_step"].config["scales"] | {"paper": own}}
+    assert "except of these: Episodes per update" in at_paper_scale(replace(planned["two_step"], config=config))
+
+
+def test_nothing_is_printed_of_the_reversal_task(planned):
+    assert not any(said or remark for _, said, remark in rows_of(planned["reversal"]).values())
+    html = str(PARAGRAPHS["training"](planned["reversal"]).html)
+    assert "not one of Wang et al. 2017" in html and "<th>Departure</th>" not in html
+
+
+def test_the_selection_says_what_is_drawn_and_where_cores_were_not_treated_alike(planned):
+    plan = planned["bandits"].config["scales"]["standard"]
+    said = {study: selection(found) for study, found in planned.items()}
+    assert "different in their seed alone" in said["informative_arm"]
+    assert "learning rate and β_e of its own (γ is fixed)" in said["restless"]
+    assert "learning rate, γ and β_e of its own" in said["two_step"]
+    assert f"LSTM {plan['training_episodes_by_core']['lstm']:,}" in said["bandits"]
+    assert "one of selection and training, too" in said["bandits"] and "LSTM (23 units)" not in said["bandits"]
+    assert "LSTM (23 units)" in selection(planned["bandits"], None)
+    assert "A difference between cores" not in said["reversal"]  # all cores alike there
+
+
+def test_the_optimum_of_every_family_of_tasks_has_its_method(planned):
+    html = {study: str(PARAGRAPHS["regret"](found).html) for study, found in planned.items()}
+    assert (
+        "simulated, over 10,000 episodes" in html["restless"]
+        and optimum_restless.BATCH * optimum_restless.BATCHES == 10_000
+    )
+    assert "simulated, over" not in "".join(text for study, text in html.items() if study != "restless")
+    assert "binomial" in html["two_step"] and "μ" in html["informative_arm"] and "pooled count" in html["bandits"]
+    assert all("win-stay" not in html[study] for study in ("informative_arm", "restless", "two_step"))
+
+
+def test_every_reconstruction_of_a_task_stands_on_its_page(planned):
+    html = {study: str(PARAGRAPHS["tasks"](found).html) for study, found in planned.items()}
+    assert "12 classes" in html["informative_arm"] and "folding" in html["restless"] and "slip" in html["two_step"]
+    assert "middle of the tested range" in html["restless"] and "best of a grid" in html["restless"]
+    assert "ranked on ranking episodes of the task that they were trained on" in html["bandits"]
+
+
+def test_the_first_weights_of_the_low_rank_core_are_those_it_has():
+    assert LowRank.gain == GAIN
+
+
+def test_every_learner_has_a_look_of_its_own():
+    learners = [name for name, entry in AGENTS.items() if entry.kind == "learner"]
+    assert set(learners) == set(LEARNERS)
+    assert len({dash for _, dash in LEARNERS.values()}) == len(LEARNERS)
+
+
+def test_only_what_was_computed_is_listed_under_behaviour(results):
+    html = str(PARAGRAPHS["behaviour"](results["reversal"]).html)
+    there = set(results["reversal"].summary["statistic"])
+    assert all((f">{s.title}<" in html) == (name in there) for name, s in STATISTICS.items() if "<" not in s.title)
+    assert "Omission, rare transition" not in html
 
 
 def test_the_optimisers_are_described_with_the_constants_that_they_have():

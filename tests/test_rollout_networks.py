@@ -53,53 +53,117 @@ class Recorder:
         return self.core.step(parameters, x, state)
 
 
+class Watched:
+    """A task's stand-in that writes down what its world shows, is done to, and pays, step by step."""
+
+    def __init__(self, problem):
+        self.problem = problem
+
+    def __getattr__(self, name):
+        return getattr(self.problem, name)
+
+    def begin(self, *arguments, **keywords):
+        world = self.problem.begin(*arguments, **keywords)
+        self.shown, self.actions, self.rewards = [], [], []
+        act, observe = world.act, world.observe
+
+        def watched_act(action):
+            self.actions.append(np.array(action))
+            self.rewards.append(np.array(act(action)))
+            return self.rewards[-1]
+
+        def watched_observe():
+            self.shown.append(None if observe() is None else np.array(observe()))
+            return observe()
+
+        world.act, world.observe = watched_act, watched_observe
+        return world
+
+
 def recorded(name, problem, episodes=4, **options):
     network = population(name, problem, **options).network()
     network.core = Recorder(network.core)
-    behaviour = play(network, task(problem), episodes, generator(7, "test"))
-    return network, np.stack(network.core.inputs, 2), behaviour
+    watched = Watched(task(problem))
+    behaviour = play(network, watched, episodes, generator(7, "test"))
+    return network, np.stack(network.core.inputs, 2), behaviour, watched
 
 
+def check_alignment(x, inputs, watched, problem):
+    """Inputs x (agents, episodes, steps, columns) are all zeros first, then what the step before did and paid."""
+    found = task(problem)
+    actions, rewards = np.stack(watched.actions, 2), np.stack(watched.rewards, 2)
+    one_hot = np.eye(found.options)[actions]
+    first = inputs.reward if inputs.reward is not None else inputs.action.stop
+    reward = x[..., first : first + (inputs.reward_classes or 1)]
+    assert (x[..., inputs.action][:, :, 0] == 0).all() and (reward[:, :, 0] == 0).all()  # no phantom first action
+    np.testing.assert_array_equal(x[..., inputs.action][:, :, 1:], one_hot[:, :, :-1])
+    if inputs.reward is None:
+        assert (reward == 0).all()
+    elif inputs.reward_classes:
+        seen = np.zeros_like(reward)
+        for place in np.ndindex(rewards.shape):  # one at a time, by the task's own words
+            action, paid = actions[place], float(rewards[place])
+            seen[place][round(10 * paid) - 1 if action == 10 else 11 if paid == 5 else 10] = 1
+        np.testing.assert_array_equal(reward[:, :, 1:], seen[:, :, :-1])
+    else:
+        np.testing.assert_array_equal(reward[:, :, 1:, 0], rewards[:, :, :-1])
+    if "time" in found.inputs:
+        steps = found.trials * found.steps
+        column = inputs.observation.start - 1
+        np.testing.assert_allclose(x[0, 0, :, column], np.arange(steps) / steps, rtol=1e-6)
+    for step, shown in enumerate(watched.shown):
+        if shown is not None:
+            np.testing.assert_array_equal(x[:, :, step, inputs.observation], np.broadcast_to(shown, (*x.shape[:2], 3)))
+
+
+@pytest.mark.parametrize("reward_input", [True, False])
 @pytest.mark.parametrize("problem", TASKS)
-@pytest.mark.parametrize("name", CORES)
-def test_network_sees_zeros_first_and_then_exactly_the_previous_action_and_reward(name, problem):
-    network, x, behaviour = recorded(name, problem)
-    action, reward = x[..., network.inputs.action], x[..., network.inputs.reward]
-    assert (action[:, :, 0] == 0).all() and (reward[:, :, 0] == 0).all()  # no phantom first action
-    np.testing.assert_array_equal(action[:, :, 1:], np.eye(2)[behaviour.choice[:, :, :-1]])
-    np.testing.assert_array_equal(reward[:, :, 1:], behaviour.reward[:, :, :-1])
-    if "time" in task(problem).inputs:
-        np.testing.assert_allclose(x[0, 0, :, -1], np.arange(task(problem).trials) / task(problem).trials, rtol=1e-6)
+@pytest.mark.parametrize("name", ["lstm", "gru", "lowrank", "vanilla"])
+def test_network_sees_zeros_first_and_then_exactly_the_previous_action_and_reward(name, problem, reward_input):
+    network, x, behaviour, watched = recorded(name, problem, reward_input=reward_input)
+    check_alignment(x, network.inputs, watched, problem)
+    steps, first = task(problem).steps, slice(None, None, task(problem).steps)
+    np.testing.assert_array_equal(behaviour.choice, np.stack(watched.actions, 2)[:, :, first])
+    paid = np.stack(watched.rewards, 2)
+    np.testing.assert_allclose(behaviour.reward, sum(paid[:, :, k::steps] for k in range(steps)))
 
 
+@pytest.mark.parametrize("problem", ["du", "restless", "informative_arm", "two_step"])
 @pytest.mark.parametrize("path", [Autograd, Handwritten])
-def test_training_feeds_the_same_inputs_as_the_frozen_session(path):
-    problem, drawn = task("du"), generator(3, "episodes")
-    made = population("lstm", agents=2)
+def test_training_feeds_the_same_inputs_as_the_frozen_session(path, problem):
+    made = population("lstm", problem, agents=2)
     core, inputs = made.build_core(), made.inputs
     flat = torch.tensor(np.concatenate([w.reshape(2, -1) for w in made.weights.values()], 1))
     shapes = {k: w.shape[1:] for k, w in made.weights.items()}
-    world = problem.begin(2, 3, drawn)
-    actions, rewards, act = [], [], world.act
-
-    def watched(action):
-        actions.append(np.array(action))
-        rewards.append(act(action))
-        return rewards[-1]
-
-    world.act = watched
-    race = torch.tensor(np.log(drawn.standard_exponential((100, 2, 3, 2), dtype=np.float32)))
     learner = path(Recorder(core) if path is Autograd else core, shapes, inputs, 2, 3)
     costs = Costs(torch.full((2,), 0.9), torch.zeros(2))
-    for _ in range(1 if path is Autograd else 2):  # twice: nothing is carried over from the update before
-        actions.clear()
-        rewards.clear()
-        world.step = 0
-        learner.gradient(flat, world, race, costs)
+    watched = Watched(task(problem))
+    for update in range(1 if path is Autograd else 2):  # twice: nothing is carried over from the update before
+        drawn = generator(3, "episodes", update)
+        world = watched.begin(2, 3, drawn)
+        race = drawn.standard_exponential((world.steps, 2, 3, world.actions), dtype=np.float32)
+        learner.gradient(flat, world, torch.tensor(np.log(race)), costs)
     x = np.stack(learner.core.inputs, 1) if path is Autograd else learner.z[:, :-1, :, : inputs.size].numpy()
-    assert (x[:, 0, :, :3] == 0).all()
-    np.testing.assert_array_equal(x[:, 1:, :, inputs.action], np.eye(2)[np.stack(actions, 1)[:, :-1]])
-    np.testing.assert_array_equal(x[:, 1:, :, inputs.reward], np.stack(rewards, 1)[:, :-1])
+    check_alignment(np.swapaxes(x, 1, 2), inputs, watched, problem)
+
+
+def test_prediction_errors_of_a_two_step_trial_are_those_of_its_transition_and_its_outcome():
+    made = population("lstm", "two_step")
+    network = made.network()
+    values, report = [], network.report
+    network.report = lambda: values.append(report()["value"].copy()) or report()
+    behaviour = play(network, task("two_step"), 4, generator(5, "test"))
+    value = np.stack(values, 2)
+    for k, gamma in enumerate((0.9, 0.7, 0.5)):
+        for t in range(10):
+            at_first, at_second = value[k, :, 2 * t], value[k, :, 2 * t + 1]
+            following = value[k, :, 2 * t + 2] if t < 9 else 0
+            found = {name: behaviour.internal[name][k, :, t] for name in behaviour.internal}
+            np.testing.assert_allclose(found["value"], at_first)
+            np.testing.assert_allclose(found["transition_prediction_error"], gamma * at_second - at_first, atol=1e-6)
+            np.testing.assert_allclose(
+                found["reward_prediction_error"], behaviour.reward[k, :, t] + gamma * following - at_second, atol=1e-6
+            )
 
 
 @pytest.mark.parametrize("name", CORES)
@@ -126,7 +190,7 @@ def test_state_and_inputs_start_afresh_with_every_episode(name):
 
 @pytest.mark.parametrize("name", CORES)
 def test_hidden_state_is_carried_within_the_episode(name):
-    network, _, _ = recorded(name, "du")
+    network, *_ = recorded(name, "du")
     states = network.core.states
     assert states[0] is None and all(s is not None for s in states[1:])
     assert all((part == 0).all() for part in states[1])

@@ -22,6 +22,11 @@ def test_every_fit_of_a_study_is_asked_for_once():
     assert len(found) == len(set(found)) == len(study.sources) * len(study.models)
 
 
+def test_ablated_networks_and_learners_left_out_are_not_fitted():
+    fitted = [source.name for source in PLAN.studies["restless"].fitted]
+    assert fitted == ["lstm_restless", "gru_restless", "lowrank_restless", "vanilla_restless", "bayes_optimal"]
+
+
 def test_primates_have_no_regret_file():
     assert not [path for path in workflow.evaluations(PLAN, PLAN.studies["reversal"]) if "costa2016" in path]
 
@@ -54,3 +59,16 @@ def test_a_page_depends_on_its_templates(monkeypatch):
     before = workflow.page_code(study)
     monkeypatch.setattr("pipeline.report.templates", lambda: "other")
     assert workflow.page_code(study) != before
+
+
+def test_a_network_of_the_matrix_plays_its_own_task_first_and_then_all_others():
+    assert workflow.played_by(PLAN, "bandits", "lstm_dm") == ["dm", "di", "du", "de", "dh"]
+    for alone in ("lstm_du_noreward", "lstm23_du"):
+        assert workflow.played_by(PLAN, "bandits", alone) == ["du"]
+    assert workflow.played_by(PLAN, "restless", "gru_restless") == ["restless"]
+
+
+def test_a_study_needs_no_results_of_other_studies():
+    for study in PLAN.studies.values():
+        for path in workflow.study_results(PLAN, study):
+            assert study.name in path or path.startswith(f"{PLAN.results}/training/")

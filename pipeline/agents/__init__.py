@@ -36,6 +36,9 @@ class Agent(Protocol):
     def observe(self, action: np.ndarray, reward: np.ndarray) -> None:
         """Take in the action just made and the reward it brought, each (agents, episodes)."""
 
+    # A learner that is told a latent quantity by its very definition has a method ``reveal(columns)`` besides; the
+    # session loop calls it once per batch (bayes_knows_volatility, the only one).
+
 
 @dataclass(frozen=True)
 class AgentEntry:
@@ -58,6 +61,8 @@ class AgentEntry:
 
 WANG = "Wang et al. 2017, arXiv:1611.05763"
 REVERSAL, STRUCTURED = ("reversal",), ("du", "de", "dm", "dh")
+RESTLESS, TWO_STEP, INFORMATIVE = ("restless", "restless_sd"), ("two_step",), ("informative_arm",)
+BERNOULLI = ("di", *STRUCTURED, *REVERSAL, *RESTLESS)
 
 
 def _core(name: str, title: str, factory: str, description: str, **settings) -> AgentEntry:
@@ -78,22 +83,47 @@ AGENTS: Mapping[str, AgentEntry] = MappingProxyType(
         for entry in (
             _core("lstm", "LSTM", "LSTM", "long short-term memory, 48 units", units=48),
             _core("gru", "GRU", "GRU", "gated recurrent unit, 48 units", units=48),
-            _core("lowrank", "Low-rank RNN", "LowRank", "48 units, recurrent weights m nᵀ / N of rank 3", units=48, rank=3),
+            _core("lowrank", "Low-rank RNN", "LowRank", "48 units, recurrent weights m nᵀ / N of rank 5", units=48, rank=5),
             _core("vanilla", "Vanilla RNN", "Vanilla", "48 units, tanh, full recurrent weights", units=48),
+            # As many parameters on the two-armed bandits as vanilla-48 (2,691), within 2 %: 2,648, 2,676 and 2,685.
+            _core("lstm23", "LSTM, 23 units", "LSTM", "long short-term memory, as many parameters as the vanilla RNN of 48 units", units=23),
+            _core("gru27", "GRU, 27 units", "GRU", "gated recurrent unit, as many parameters as the vanilla RNN of 48 units", units=27),
+            _core("lowrank149", "Low-rank RNN, 149 units", "LowRank",
+                  "149 units, rank 5, as many parameters as the vanilla RNN of 48 units", units=149, rank=5),
             _learner("random", "Random choice", "heuristics:Random", "every option equally often", WANG),
             _learner("thompson", "Thompson sampling", "heuristics:Thompson",
-                     "Beta(1, 1) posterior of every arm on its own; choose in proportion to P(arm is best)", "Thompson 1933"),
-            _learner("ucb", "UCB", "heuristics:UCB", "x̄ + √(χ ln n / n_i), χ = 1", "Auer et al. 2002", chi=1.0),
+                     "Beta(1, 1) posterior of every arm on its own; choose in proportion to P(arm is best)", "Thompson 1933", BERNOULLI),
+            _learner("thompson_walk", "Thompson sampling, walk known", "bayes_restless:ThompsonWalk",
+                     "posterior of p1 for a reflected walk of one fixed volatility, the middle of the tested range; chooses with P(p1 > ½)",
+                     "Thompson 1933", RESTLESS),
+            _learner("thompson_target", "Thompson sampling, true prior", "bayes_informative:ThompsonTarget",
+                     "posterior over the target; choose in proportion to P(arm pays most)", "Thompson 1933", INFORMATIVE),
+            _learner("ucb", "UCB", "heuristics:UCB", "x̄ + √(χ ln n / n_i), χ = 1", "Auer et al. 2002",
+                     (*BERNOULLI, *INFORMATIVE), chi=1.0),
             _learner("gittins", "Gittins index, γ = .99", "gittins:Gittins",
-                     "optimal for the discounted infinite horizon, arms independent; γ = .99", "Gittins 1979", discount=0.99),
+                     "optimal for the discounted infinite horizon, arms independent; γ = .99", "Gittins 1979", BERNOULLI, discount=0.99),
             _learner("gittins90", "Gittins index, γ = .9", "gittins:Gittins",
-                     "the same for γ = .9, the upper end of the networks' own discounts at standard scale", "Gittins 1979", discount=0.9),
+                     "the same for γ = .9, the upper end of most networks' own discounts at standard scale", "Gittins 1979", BERNOULLI, discount=0.9),
             _learner("rescorla_wagner", "Rescorla–Wagner", "heuristics:RescorlaWagner",
-                     "Q += α (r − Q) for the chosen option, softmax(β Q); α = .4, β = 5, arbitrary", "Rescorla & Wagner 1972", alpha=0.4, beta=5.0),
+                     "Q += α (r − Q) for the chosen option, softmax(β Q); α = .4, β = 5, arbitrary", "Rescorla & Wagner 1972", BERNOULLI, alpha=0.4, beta=5.0),
+            _learner("rescorla_wagner_slow", "Rescorla–Wagner, α = .2", "heuristics:RescorlaWagner",
+                     "Q += α (r − Q) for the chosen option, softmax(β Q); α = .2, β = 15, the best of a grid on other episodes of the task",
+                     "Rescorla & Wagner 1972", RESTLESS, alpha=0.2, beta=15.0),
+            _learner("rescorla_wagner_fast", "Rescorla–Wagner, α = .8", "heuristics:RescorlaWagner",
+                     "the same with α = .8, β = 8", "Rescorla & Wagner 1972", RESTLESS, alpha=0.8, beta=8.0),
+            _learner("model_based", "Model-based learner", "two_step:ModelBased",
+                     "values of the second-stage states by a delta rule, planned through the known transitions; α = .5, β = 5",
+                     "Daw et al. 2011", TWO_STEP, alpha=0.5, beta=5.0),
+            _learner("model_free", "Model-free learner, TD(1)", "two_step:ModelFree",
+                     "credits the outcome to the first-stage choice, whatever the transition; α = .5, β = 5",
+                     "Daw et al. 2011; Akam et al. 2015", TWO_STEP, alpha=0.5, beta=5.0),
+            _learner("bayes_knows_volatility", "Exact filter, volatility known", "bayes_restless:KnownVolatilityFilter",
+                     "the exact filter of the walk, told each episode's volatility, which no other learner is: a bound below the optimum's regret",
+                     "Behrens et al. 2007", RESTLESS),
             _learner("bayes_optimal", "Bayes-optimal (exact)", "bayes:bayes_optimal",
-                     "the exact optimum for the task's own prior: dynamic programming, pooled count or hidden-state filter (which knows "
-                     "when reversals can come, and anticipates them)",
-                     "Bellman 1956; Feldman 1962; Costa et al. 2015", (*("di", *STRUCTURED), *REVERSAL)),
+                     "the exact optimum for the task's own (test) prior: dynamic programming, pooled count, or a filter of the hidden "
+                     "state (reversal: it knows when reversals can come; restless: it infers the volatility)",
+                     "Bellman 1956; Feldman 1962; Costa et al. 2015", (*BERNOULLI, *TWO_STEP, *INFORMATIVE)),
         )
     }
 )  # fmt: skip

@@ -49,13 +49,33 @@ def bayes_optimal(task: Task) -> Learner:
         return IndependentArms(task)
     if family == "structured":
         return StructuredArms(task)
+    if family == "restless":
+        from pipeline.agents.bayes_restless import VolatilityFilter
+
+        return VolatilityFilter(task)
+    if family == "two_step":
+        from pipeline.agents.bayes_two_step import ContingencyFilter
+
+        return ContingencyFilter(task)
+    if family == "informative_arm":
+        from pipeline.agents.bayes_informative import InformativeOptimum
+
+        return InformativeOptimum(task)
     from pipeline.agents.bayes_reversal import ReversalFilter
 
     return ReversalFilter(task)
 
 
+FAMILIES = {
+    "Reversal": "reversal",
+    "RestlessArms": "restless",
+    "TwoStep": "two_step",
+    "InformativeArm": "informative_arm",
+}
+
+
 def kind(task: Task) -> str:
-    """Name the family of a task's prior: independent, structured or reversal.
+    """Name the family of a task's prior: independent, structured, reversal, restless, two_step or informative_arm.
 
     Raises
     ------
@@ -67,8 +87,8 @@ def kind(task: Task) -> str:
         return "structured"
     if world == "StationaryArms" and task.settings["pairs"] is None:
         return "independent"
-    if world == "Reversal":
-        return "reversal"
+    if world in FAMILIES:
+        return FAMILIES[world]
     raise UserError(f"bayes_optimal: no exact optimum is known here for task {task.name!r} ({world}, "
                     f"{dict(task.settings)}); there is one for independent uniform arms, for p2 = 1 − p1, and for "
-                    "the reversal task")  # fmt: skip
+                    "the reversal, restless, two-step and informative-arm tasks")  # fmt: skip

@@ -91,16 +91,19 @@ class LowRank:
     """
 
     units: int = 48
-    rank: int = 3
+    rank: int = 5
     leak: float = 1.0
+    gain: float = 1.2
 
     def parameters(self, generator, agents, inputs):
-        """Draw m = n = √N Q with orthonormal Q, so that m nᵀ / N is a projection on a random r-dimensional subspace.
+        """Draw m = n = g √N Q with orthonormal Q: m nᵀ / N is g² times a projection on a random r-dimensional subspace.
 
-        Its r eigenvalues that are not zero are 1: as with the orthogonal matrices of the other cores, what enters the
-        subspace neither grows nor fades, while independent m and n would start with hardly any memory (λ ~ 1/√N).
+        Its r eigenvalues that are not zero are g². At g = 1 what enters the subspace neither grows nor fades at h = 0,
+        as with the orthogonal matrices of the other cores; g slightly above 1 makes up for the saturation of tanh, so
+        that memory does not fade as soon as the activity is not small (below 1 hardly a network learns). Independent m
+        and n would start with hardly any memory (λ ~ 1/√N).
         """
-        q = np.sqrt(self.units) * orthogonal(generator, agents, self.units, self.rank)
+        q = self.gain * np.sqrt(self.units) * orthogonal(generator, agents, self.units, self.rank)
         return _feedforward(generator, agents, inputs, self.units) | {"m": q, "n": q.copy()}
 
     def initial(self, agents, episodes, **tensor):

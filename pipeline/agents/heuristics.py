@@ -17,6 +17,9 @@ class Random(CountLearner):
         """Probability 1/K of each option, shape of ``wins``."""
         return np.full(wins.shape, 1 / wins.shape[-1])
 
+    def observe(self, action: np.ndarray, reward: np.ndarray) -> None:
+        """Forget the outcome, whatever it is: rewards need not be 0 or 1."""
+
 
 class Thompson(CountLearner):
     """Thompson sampling: choose an arm as often as it is the best one under the posterior.
@@ -64,6 +67,8 @@ class UCB(CountLearner):
     """Upper confidence bound: choose the arm of largest x̄_k + √(χ ln n / n_k).
 
     x̄_k is the mean reward of arm k over its n_k choices, n = Σ n_k. Untried arms come first; ties are broken evenly.
+    Rewards may be graded, and options any number; the bonus is that of rewards between 0 and 1. Where there are more
+    arms than trials, trying every arm first is all that it does.
 
     Parameters
     ----------
@@ -90,12 +95,30 @@ class UCB(CountLearner):
         super().__init__(task)
         self.chi = chi
 
+    def begin(self, task: Task, episodes: int) -> None:
+        """Forget all outcomes; number of choices and sum of rewards of every option are (1, episodes, options)."""
+        self.require_options(task)
+        self.tried = np.zeros((1, episodes, task.options), np.int64)
+        self.total = np.zeros(self.tried.shape)
+
+    def policy(self, observation=None) -> np.ndarray:
+        """Greedy policy on the bound, (1, episodes, options)."""
+        return self._greedy(self.total, self.tried)
+
+    def observe(self, action: np.ndarray, reward: np.ndarray) -> None:
+        """Add the outcome to the chosen option's sum; action and reward are (1, episodes)."""
+        chosen = action[..., None] == np.arange(self.tried.shape[-1])
+        self.tried += chosen
+        self.total += np.where(chosen, reward[..., None], 0)
+
     def policy_at(self, wins: np.ndarray, losses: np.ndarray) -> np.ndarray:
-        """Greedy policy on the bound, (…, options)."""
-        tried = wins + losses
+        """Greedy policy after counts of 0/1 outcomes, (…, options): for exact expectations."""
+        return self._greedy(wins, wins + losses)
+
+    def _greedy(self, total: np.ndarray, tried: np.ndarray) -> np.ndarray:
         n = np.maximum(tried.sum(-1, keepdims=True), 1)
         count = np.maximum(tried, 1)
-        bound = wins / count + np.sqrt(self.chi * np.log(n) / count)
+        bound = total / count + np.sqrt(self.chi * np.log(n) / count)
         return greedy(np.where(tried == 0, np.inf, bound))
 
 

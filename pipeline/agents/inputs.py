@@ -1,7 +1,11 @@
 """What a network sees at each step, and when: the last action, the last reward, the time, the observation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 
+import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
@@ -17,8 +21,9 @@ class Inputs:
     **Before the first choice of an episode the last action is all zeros and the last reward 0**; then they are those of
     the previous step (Wang et al. 2017; zeros are a reconstruction, R). ``time`` says how t = 0, 1, … enters: as the
     ``fraction`` t / T of the episode (default; the paper does not print the scaling, R) or as the ``step`` itself.
-    With ``reward_input`` off the reward column stays 0 for ever: the ablation of Wang et al. 2017, which withholds the
-    reward from the network's eyes, while reward still trains it.
+    With ``reward_input`` off the reward columns stay 0 for ever: the ablation of Wang et al. 2017, which withholds the
+    reward from the network's eyes, while reward still trains it. A task that declares ``reward_classes`` has its reward
+    seen as a one-hot class, all zeros before the first choice, in place of the number.
     """
 
     actions: int
@@ -27,6 +32,8 @@ class Inputs:
     features: int = 0
     reward_input: bool = True
     time: str = "fraction"
+    reward_classes: int = 0
+    reward_coding: str = ""
 
     def __post_init__(self):
         unknown = [kind for kind in self.kinds if kind not in ("action", "reward", "time")]
@@ -38,13 +45,23 @@ class Inputs:
     @classmethod
     def of(cls, task: Task, steps: int | None = None, actions: int | None = None, **options) -> "Inputs":
         """Take what a task declares; ``steps`` and ``actions`` where its world's differ from trials and options."""
-        return cls(actions or task.options, steps or task.trials, tuple(task.inputs), task.features, **options)
+        steps = steps or task.trials * task.steps
+        coding = {"reward_classes": task.reward_classes, "reward_coding": task.reward_coding}
+        return cls(actions or task.options, steps, tuple(task.inputs), task.features, **coding, **options)
+
+    @property
+    def look(self) -> tuple:
+        """What must be equal for a network to play another task: actions, kinds of input, features, reward classes."""
+        return self.actions, self.kinds, self.features, self.reward_classes, self.reward_coding
 
     @property
     def size(self) -> int:
         """Number of input columns."""
-        sizes = {"action": self.actions, "reward": 1, "time": 1}
-        return sum(sizes[kind] for kind in self.kinds) + self.features
+        return sum(self._sizes[kind] for kind in self.kinds) + self.features
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {"action": self.actions, "reward": self.reward_classes or 1, "time": 1}
 
     @property
     def _start(self) -> dict[str, int]:
@@ -52,7 +69,7 @@ class Inputs:
         for kind in ("action", "reward", "time"):
             if kind in self.kinds:
                 found[kind] = position
-                position += self.actions if kind == "action" else 1
+                position += self._sizes[kind]
         return found | {"features": position}
 
     @property
@@ -63,7 +80,7 @@ class Inputs:
 
     @property
     def reward(self) -> int | None:
-        """Column of the last reward; None where the network does not see it."""
+        """First column of the last reward (the only one, unless it has classes); None where it is not seen."""
         return self._start.get("reward") if self.reward_input else None
 
     @property
@@ -80,5 +97,17 @@ class Inputs:
         """Write the action just made, (agents, episodes, actions), and its reward into the *next* step's inputs."""
         if "action" in self.kinds:
             x[..., self.action] = one_hot
-        if self.reward is not None:
+        if self.reward is None:
+            return
+        if not self.reward_classes:
             x[..., self.reward] = reward
+            return
+        classes = torch.arange(self.reward_classes, device=x.device)
+        seen = _coding(self.reward_coding)(one_hot, reward)[..., None] == classes
+        x[..., self.reward : self.reward + self.reward_classes] = seen.to(x.dtype)
+
+
+@cache
+def _coding(name: str) -> Callable:
+    module, function = name.split(":")
+    return getattr(import_module(module), function)

@@ -42,11 +42,7 @@ class Network:
         actions and the same kinds of input. The time input t / T then refers to the T of the task at hand.
         """
         found = Inputs.of(task, reward_input=self.inputs.reward_input, time=self.inputs.time)
-        if (found.actions, found.kinds, found.features) != (
-            self.inputs.actions,
-            self.inputs.kinds,
-            self.inputs.features,
-        ):
+        if found.look != self.inputs.look:
             raise UserError(
                 f"these networks cannot play {task.name!r}: they were trained with {self.inputs.actions} "
                 f"actions and the inputs {', '.join(self.inputs.kinds)} (+{self.inputs.features} features), "

@@ -34,19 +34,49 @@ class Reference:
 
 
 def optimal_regret(task_name: str) -> float:
-    """Exact expected regret of the Bayes-optimal learner on its own task, in rewards per episode."""
+    """Return the expected regret of the Bayes-optimal learner on its own task, in rewards per episode."""
     return reference("bayes_optimal", task_name).value
 
 
 def chance_regret(task_name: str) -> float:
-    """Exact expected regret of random choice, T · E|p1 − p2| / 2, in rewards per episode."""
+    """Exact expected regret of random choice, in rewards per episode; T · E|p1 − p2| / 2 of two arms."""
     found = find_task(task_name)
+    own = _family_module(found)
+    if own is not None:
+        return own.chance_regret(found)
     return best_reward(found) - found.trials / 2  # every prior is symmetric: a random choice pays ½ on average
 
 
 def bounds(task_name: str) -> dict[str, float]:
-    """Return both ends of the scale that regret is read on, ``chance_regret`` and ``optimum_regret``, by name."""
-    return {"chance_regret": chance_regret(task_name), "optimum_regret": optimal_regret(task_name)}
+    """Return both ends of the scale that regret is read on, by name.
+
+    ``chance_regret``, ``optimum_regret`` and ``optimum_standard_error``, which is 0 where the optimum is a sum and not
+    a simulation.
+    """
+    optimum = reference("bayes_optimal", task_name)
+    return {
+        "chance_regret": chance_regret(task_name),
+        "optimum_regret": optimum.value,
+        "optimum_standard_error": optimum.standard_error,
+    }
+
+
+def _family_module(task: Task):
+    """Find the module with ``chance_regret`` and ``optimal_regret`` of a task family; None for stationary arms."""
+    family = kind(task)
+    if family == "restless":
+        from pipeline.agents import optimum_restless
+
+        return optimum_restless
+    if family == "two_step":
+        from pipeline.agents import optimum_two_step
+
+        return optimum_two_step
+    if family == "informative_arm":
+        from pipeline.agents import optimum_informative
+
+        return optimum_informative
+    return None
 
 
 def best_reward(task: Task) -> float:
@@ -90,7 +120,14 @@ def reference(agent: str, test_task: str, training_task: str | None = None) -> R
 
 def expected_regret(learner: Learner, task: Task) -> Reference:
     """Return the expected regret of a learner on a task: exact where possible, else simulated over 20,000 episodes."""
-    family = kind(task)
+    family, own = kind(task), _family_module(task)
+    if own is not None:
+        if isinstance(learner, Random):
+            return Reference(own.chance_regret(task), 0.0, True)
+        if learner.name == "bayes_optimal" and learner.task.name == task.name:
+            value, error = own.optimal_regret(task)
+            return Reference(value, error, error == 0)
+        return _simulated(learner, task)
     if isinstance(learner, Random):
         return Reference(best_reward(task) - task.trials / 2, 0.0, True)
     if family != "reversal" and isinstance(learner, CountLearner):
@@ -98,6 +135,10 @@ def expected_regret(learner: Learner, task: Task) -> Reference:
     if family == "reversal" and isinstance(learner, ReversalFilter) and learner.task.settings == task.settings:
         schedules, first, last = (task.settings[name] for name in ("schedules", "first", "last"))
         return Reference(filter_regret(schedules, first, last, task.trials), 0.0, True)
+    return _simulated(learner, task)
+
+
+def _simulated(learner: Learner, task: Task) -> Reference:
     draws = [generator(1, "reference", learner.name, task.name, part) for part in range(5)]
     regret = np.concatenate([play(learner, task, 4000, draw).regret()[0] for draw in draws])
     return Reference(float(regret.mean()), float(regret.std(ddof=1) / np.sqrt(regret.size)), False)

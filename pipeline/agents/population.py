@@ -14,6 +14,7 @@ from pipeline import agents as registry
 from pipeline.agents.inputs import Inputs
 from pipeline.errors import UserError
 from pipeline.files import replacing
+from pipeline.tasks import task as find_task
 
 FORMAT = "learning-set population 1"
 
@@ -35,6 +36,24 @@ def unflatten(flat: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
         found[name] = flat[:, start : start + size].unflatten(1, shape)
         start += size
     return found
+
+
+def parameter_count(core: str, task: str) -> int:
+    """Count the trainable parameters of one network of the registry on a task, policy and value heads included.
+
+    Raises
+    ------
+    UserError
+        If core or task is not known, or the agent has no parameters.
+    """
+    from pipeline.agents.heads import network_parameters
+
+    entry = registry.agent(core)
+    if entry.kind != "core":
+        raise UserError(f"agent {core!r} is a {entry.kind}; only cores have parameters to count")
+    inputs = Inputs.of(find_task(task))
+    drawn = network_parameters(entry.load()(**entry.settings), np.random.default_rng(0), 1, inputs.size, inputs.actions)
+    return sum(array[0].size for array in drawn.values())
 
 
 @dataclass

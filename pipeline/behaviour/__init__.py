@@ -42,12 +42,16 @@ class Regression:
     equation: str
     needs: tuple[str, ...] = ()  # columns of the trial table without which it is not run
     citation: str = ""
+    lags: int = 0  # each term stands once for every so many past trials
+    scale: str = "log odds"  # or "probability": a linear model
 
 
 DAW = "Daw et al. 2011, Neuron 69:1204"
 LAU = "Lau & Glimcher 2005, J Exp Anal Behav 84:555"
+MILLER = "Miller, Brody & Botvinick 2016, bioRxiv 096339"
 TREPKA = "Trepka et al. 2021, Nat Commun 12:6567"
 WANG = "Wang et al. 2017, arXiv:1611.05763"
+LAGGED = "weight of the choice k trials back in the lagged two-step regression"
 NEWLY = "share of choices of the newly better option, over reversals"
 
 _STATISTICS = (
@@ -67,17 +71,38 @@ _STATISTICS = (
     Statistic("perseveration", "Perseveration",
               "unbroken choices of the formerly better option from the first reversed trial on; mean over reversals",
               "trials"),
-    Statistic("regret", "Expected regret per episode", "Σ_t (max_k p[t, k] − p[t, c[t]]), p latent", "reward", WANG),
+    Statistic("regret", "Expected regret per episode",
+              "Σ_t (max_k μ[t, k] − μ[t, c[t]]), μ the latent reward probability or mean outcome", "reward", WANG),
+    Statistic("episode_reward", "Reward per episode", "Σ_t r[t] of free choices; where outcomes are graded", "reward"),
+    Statistic("informative_trial_1", "P(informative arm) on trial 1",
+              "share of episodes whose first choice is the last option; the task with an informative arm only",
+              citation=WANG),
+    Statistic("optimal_episodes", "Episodes by the optimal policy",
+              "share of episodes with the informative arm on trial 1 and the target on every later trial",
+              citation=WANG),
 )  # fmt: skip
 
 _CURVES = (
     Curve("learning", "Learning curve", "P(better), first block only", "trial"),
     Curve("reversal", "Reversal-aligned curve", "P(newly better)", "trial from the first reversed one"),
     Curve("suboptimal", "Suboptimal choices", "1 − P(better), all blocks", "trial"),
-    Curve("regret", "Cumulative expected regret", "Σ_{s ≤ t} mean over episodes of max_k p[s, k] − p[s, c[s]]", "trial",
+    Curve("regret", "Cumulative expected regret", "Σ_{s ≤ t} mean over episodes of max_k μ[s, k] − μ[s, c[s]]", "trial",
           "reward", WANG),
+    Curve("informative_choice", "P(informative arm)", "share of choices of the last option; that task only", "trial",
+          citation=WANG),
+    Curve("target_choice", "P(target)", "share of choices of the better option, beside an informative arm", "trial",
+          citation=WANG),
+    Curve("other_choice", "P(other arm)", "1 − P(informative arm) − P(target)", "trial", citation=WANG),
     Curve("reward_kernel", "Reward kernel", "b_k of the joint history regression", "lag (trials)", "log odds", LAU),
     Curve("choice_kernel", "Choice kernel", "a_k of the joint history regression", "lag (trials)", "log odds", LAU),
+    Curve("reward_common", "Reward, common transition", f"{LAGGED}, trial t − k rewarded after a common transition",
+          "lag (trials)", "log odds", MILLER),
+    Curve("reward_rare", "Reward, rare transition", f"{LAGGED}, rewarded after a rare one", "lag (trials)", "log odds",
+          MILLER),
+    Curve("omission_common", "Omission, common transition", f"{LAGGED}, not rewarded after a common one",
+          "lag (trials)", "log odds", MILLER),
+    Curve("omission_rare", "Omission, rare transition", f"{LAGGED}, not rewarded after a rare one", "lag (trials)",
+          "log odds", MILLER),
 )  # fmt: skip
 
 _REGRESSIONS = (
@@ -89,6 +114,15 @@ _REGRESSIONS = (
                ("intercept", "reward", "transition", "reward:transition"),
                "logit P(stay) = b0 + b1 reward + b2 transition + b3 reward × transition; +½ common, −½ rare",
                ("transition",), DAW),
+    Regression("stay_difference", "Stay probability, two-step, as differences",
+               ("intercept", "reward", "transition", "reward:transition"),
+               "P(stay) = b0 + b1 reward + b2 transition + b3 reward × transition, ±½ coding: contrasts of the four "
+               "stay probabilities, which stay finite where a learner always stays",
+               ("transition",), DAW, scale="probability"),
+    Regression("two_step_lags", "Choice by kind of past trial, two-step",
+               ("reward_common", "reward_rare", "omission_common", "omission_rare"),
+               "logit P(c[t] = 1) = a0 + Σ_k Σ_j b_jk X_j[t − k], X_j = ±1 (option 1, option 0) on trials of kind j, "
+               "else 0; kinds {reward, omission} × {common, rare}, k = 1 … 5", ("transition",), MILLER, lags=5),
 )  # fmt: skip
 
 STATISTICS: Mapping[str, Statistic] = MappingProxyType({s.name: s for s in _STATISTICS})

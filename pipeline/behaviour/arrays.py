@@ -33,6 +33,7 @@ class Episodes:
     block: np.ndarray  # (E, T), NONE where unknown
     better: np.ndarray | None  # (E, T), NONE where tied or unknown
     probability: np.ndarray | None  # (E, T, K), nan where unknown
+    expected: np.ndarray | None  # (E, T, K) mean outcome, where it is more than a probability; nan where unknown
     transition: np.ndarray | None  # (E, T), 1 common, 0 rare, nan unknown
 
     @property
@@ -65,13 +66,18 @@ class Episodes:
         """Judged trials on which the better option was chosen, (E, T)."""
         return self.judged & (self.choice == self.better) if self.better is not None else np.zeros_like(self.free)
 
+    @property
+    def worth(self) -> np.ndarray | None:
+        """Latent mean outcome μ of every option, (E, T, K): its expected reward, or else its reward probability."""
+        return self.probability if self.expected is None else self.expected
+
     @cached_property
     def regret(self) -> np.ndarray:
-        """Expected regret of each free trial, max_k p_k − p_choice, (E, T); nan elsewhere or where p is unknown."""
-        if self.probability is None:
+        """Expected regret of each free trial, max_k μ_k − μ_choice, (E, T); nan elsewhere or where μ is unknown."""
+        if self.worth is None:
             return np.full(self.choice.shape, np.nan)
-        chosen = np.take_along_axis(self.probability, np.maximum(self.choice, 0)[..., None], -1)[..., 0]
-        regret = self.probability.max(-1) - chosen  # nan if any option's probability is unknown
+        chosen = np.take_along_axis(self.worth, np.maximum(self.choice, 0)[..., None], -1)[..., 0]
+        regret = self.worth.max(-1) - chosen  # nan if any option's μ is unknown
         return np.where(self.free, regret, np.nan)
 
     @cached_property
@@ -124,9 +130,12 @@ def episodes(table: pd.DataFrame) -> Episodes:
     choice = spread("choice", np.int64, NONE)
     free = np.zeros(shape, bool)
     free[row, column] = (table["trial_type"] == "free").to_numpy(bool)
-    probability = None
-    if all(f"reward_probability_{k}" in table for k in range(options)):
-        probability = np.stack([spread(f"reward_probability_{k}", float, np.nan) for k in range(options)], -1)
+
+    def per_option(name):
+        columns = [f"{name}_{k}" for k in range(options)]
+        there = all(column in table for column in columns)
+        return np.stack([spread(column, float, np.nan) for column in columns], -1) if there else None
+
     transition = None
     if "transition" in table:
         transition = np.full(shape, np.nan)
@@ -145,7 +154,8 @@ def episodes(table: pd.DataFrame) -> Episodes:
         free=free & (choice != NONE),
         block=spread("block", np.int64, NONE),
         better=maybe("better_option", np.int64, NONE),
-        probability=probability,
+        probability=per_option("reward_probability"),
+        expected=per_option("expected_reward"),
         transition=transition,
     )
 
@@ -153,12 +163,12 @@ def episodes(table: pd.DataFrame) -> Episodes:
 def shared(e: Episodes) -> bool:
     """Whether all subjects met the same episodes, several in one session each, in the same order.
 
-    Episodes are the same if their reward probabilities are, or else their better options; where a table knows neither,
+    Episodes are the same if what their options are worth is, or else their better options; where a table knows neither,
     equally many are taken for the same, which errs on the side of a wider interval.
     """
     number, episodes = len(e.subjects), np.bincount(e.subject, minlength=len(e.subjects))
     if len(e.session_subject) != number or episodes[0] < 2 or (episodes != episodes[0]).any():
         return False
-    known = [x for x in (e.probability, e.better) if x is not None]
+    known = [x for x in (e.worth, e.better) if x is not None]
     worlds = known[0].reshape(number, episodes[0], -1) if known else np.zeros((number, episodes[0], 1))
     return np.array_equal(worlds, np.broadcast_to(worlds[:1], worlds.shape), equal_nan=True)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline.behaviour.arrays import NONE, Episodes
+from pipeline.behaviour.informative import informative_curves
 from pipeline.behaviour.measures import Measure, ratio
 
 
@@ -26,6 +27,7 @@ def curves(e: Episodes, before: int = 20, after: int = 30) -> list[Measure]:
         ratio("reversal", newly, valid, x),
         ratio("suboptimal", e.judged & ~e.correct, e.judged, trial),
         ratio("regret", np.where(known, e.regret, 0), known, trial, cumulative=True),
+        *informative_curves(e),
     ]
 
 

@@ -19,6 +19,8 @@ class Fit:
     clusters: int
     separated: bool = False
     note: str = ""
+    cluster: np.ndarray | None = None  # (clusters,) their numbers
+    influence: np.ndarray | None = None  # (clusters, k), U with U'U = covariance; None: no cluster-robust error
 
     @property
     def standard_error(self) -> np.ndarray:
@@ -77,7 +79,8 @@ def logit(design: np.ndarray, outcome: np.ndarray, pattern: np.ndarray, cluster:
     note = "" if clusters >= 10 else f"{clusters} clusters: robust errors are uncertain"
     if clusters < 2:
         return Fit(estimate, missing.covariance, n, clusters, note="one cluster: no error")
-    return Fit(estimate, sandwich(design, outcome, estimate, cluster), n, clusters, note=note)
+    numbers, parts = influence(design, outcome, estimate, cluster)
+    return Fit(estimate, parts.T @ parts, n, clusters, note=note, cluster=numbers, influence=parts)
 
 
 def _maximum_likelihood(rows, successes, trials) -> np.ndarray | None:
@@ -94,15 +97,21 @@ def _maximum_likelihood(rows, successes, trials) -> np.ndarray | None:
     return np.asarray(result.params) if result.converged and np.isfinite(result.params).all() else None
 
 
-def sandwich(design: np.ndarray, outcome: np.ndarray, estimate: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Cluster-robust covariance A⁻¹ (Σ_g s_g s_g') A⁻¹, s_g = Σ_{i ∈ g} x_i (y_i − p_i), A = X'WX; (k, k)."""
+def influence(
+    design: np.ndarray, outcome: np.ndarray, estimate: np.ndarray, cluster: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split the error of the estimate into clusters: their numbers, and what each adds, √c A⁻¹ s_g (clusters, k).
+
+    s_g = Σ_{i ∈ g} x_i (y_i − p_i), A = X'WX, c = G/(G − 1) · (n − 1)/(n − k). The sum of squares over clusters is the
+    cluster-robust covariance c A⁻¹ (Σ_g s_g s_g') A⁻¹.
+    """
     n, k = design.shape
     p = expit(design @ estimate)
-    _, group = np.unique(cluster, return_inverse=True)
+    numbers, group = np.unique(cluster, return_inverse=True)
     score = np.stack([np.bincount(group, column * (outcome - p)) for column in design.T], 1)
     bread = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design)
     groups = len(score)
-    return groups / (groups - 1) * (n - 1) / (n - k) * bread @ (score.T @ score) @ bread
+    return numbers, np.sqrt(groups / (groups - 1) * (n - 1) / (n - k)) * score @ bread
 
 
 def separated(rows: np.ndarray, successes: np.ndarray, trials: np.ndarray) -> bool:
@@ -137,23 +146,67 @@ def firth(
     return estimate, covariance
 
 
-def freedom(fits: list[Fit], population: bool) -> int:
-    """Degrees of freedom of a mean over subjects: n − 1 of a population, Σ (clusters − 1) of fixed subjects; 1 or more.
+def freedom(fits: list[Fit], population: bool, shared: int = 0) -> int:
+    """Degrees of freedom of a mean over subjects: n − 1 of a population; of fixed subjects Σ (clusters − 1); 1 or more.
 
+    Fixed subjects on ``shared`` episodes have those of the subject with the most clusters: the episodes are the same.
     Subjects without an estimate are left out; one subject is a fixed one.
     """
     kept = [f for f in fits if np.isfinite(f.estimate).all()]
-    between = population and len(kept) > 1
-    return max(len(kept) - 1 if between else sum(f.clusters - 1 for f in kept), 1)
+    if population and len(kept) > 1:
+        return len(kept) - 1
+    own = [f.clusters - 1 for f in kept]
+    return max(max(own, default=0) if shared else sum(own), 1)
 
 
-def combine(fits: list[Fit], population: bool, level: float = 0.95):
+def together(fits: list[Fit], shared: int) -> np.ndarray:
+    """Covariance of the sum of several subjects' estimates on the same episodes, (k, k).
+
+    The influences of the subjects are added up within each episode before they are squared, Σ_g u_g u_g' with
+    u_g = Σ_s u_sg: what an episode does to all subjects does not average out. Clusters are episodes, numbered through
+    all subjects in turn, so that equal remainders on division by ``shared`` are the same episode.
+
+    A fit without influences (a separated one) may err with the others in any way. Then the covariance is the upper
+    bound (Σ w_i) Σ V_i / w_i of the covariance of a sum, with w_i = √(trace V_i): exact where all err alike.
+    """
+    added = np.zeros((shared, len(fits[0].estimate)))
+    parts = []
+    for fit in fits:
+        if fit.influence is None:
+            parts.append(fit.covariance)
+        else:
+            np.add.at(added, fit.cluster % shared, fit.influence)
+    parts.append(added.T @ added)
+    weights = np.sqrt([np.trace(part) for part in parts])
+    return weights.sum() * np.sum([part / w if w != 0 else part for part, w in zip(parts, weights)], 0)
+
+
+def _common(fits: list[Fit], shared: int) -> np.ndarray:
+    """Mean covariance between two subjects' estimates, through the episodes that they share, (k, k).
+
+    (Σ_st C_st − Σ_s C_ss) / (n (n − 1)), negative eigenvalues set to 0. Subjects without an error are left out.
+    """
+    known = [f for f in fits if np.isfinite(f.covariance).all()]
+    n, k = len(known), len(fits[0].estimate)
+    if n < 2:
+        return np.zeros((k, k))
+    between = (together(known, shared) - np.sum([f.covariance for f in known], 0)) / (n * (n - 1))
+    values, vectors = np.linalg.eigh(between)
+    return (vectors * np.maximum(values, 0)) @ vectors.T
+
+
+def combine(fits: list[Fit], population: bool, level: float = 0.95, shared: int = 0):
     """Mean of the subjects' coefficients, with its covariance and interval.
 
     ``population``: covariance of the subjects' estimates over n, interval Student's t on n − 1 degrees of freedom: it
     speaks of subjects like these. Otherwise the subjects are fixed: (1/n²) Σ covariance, Student's t on
     Σ (clusters − 1) degrees of freedom, and it speaks of these subjects only. Subjects without an estimate are left
     out.
+
+    ``shared``: number of episodes of each subject if all met the same ones in one session each, else 0. Such subjects
+    do not err independently: fixed ones have the covariance of `together` over n², on episodes − 1 degrees of freedom;
+    to the covariance over a population the mean covariance between two subjects is added (n − 1 degrees of freedom
+    stay, which errs on the side of a wider interval).
 
     Returns
     -------
@@ -169,8 +222,12 @@ def combine(fits: list[Fit], population: bool, level: float = 0.95):
     stacked = np.stack([f.estimate for f in kept])
     if population and n > 1:
         covariance = np.cov(stacked, rowvar=False).reshape(k, k) / n
+        if shared:
+            covariance = covariance + _common(kept, shared)
+    elif shared:
+        covariance = together(kept, shared) / n**2
     else:
         covariance = np.sum([f.covariance for f in kept], 0) / n**2
-    half = student.ppf((1 + level) / 2, freedom(kept, population)) * np.sqrt(np.diag(covariance))
+    half = student.ppf((1 + level) / 2, freedom(kept, population, shared)) * np.sqrt(np.diag(covariance))
     mean = stacked.mean(0)
     return mean, covariance, mean - half, mean + half, n

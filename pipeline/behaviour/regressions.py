@@ -71,6 +71,15 @@ class Cell:
     high: float
     trials: int
     clusters: int
+    cluster: np.ndarray | None = None  # (clusters,) their numbers
+    influence: np.ndarray | None = None  # (clusters,) parts of the error, whose squares add up to its square
+
+    @property
+    def fit(self) -> Fit:
+        """The same as a fit of one coefficient."""
+        influence = None if self.influence is None else self.influence[:, None]
+        return Fit(np.array([self.probability]), np.array([[self.standard_error**2]]), self.trials, self.clusters,
+                   cluster=self.cluster, influence=influence)  # fmt: skip
 
 
 def cells(s: Stays, subjects: int, level: float = 0.95) -> list[list[Cell]]:
@@ -105,12 +114,12 @@ def cells(s: Stays, subjects: int, level: float = 0.95) -> list[list[Cell]]:
 
 def _cell(name: str, stay: np.ndarray, cluster: np.ndarray, level: float) -> Cell:
     n, p = len(stay), stay.mean()
-    _, group = np.unique(cluster, return_inverse=True)
-    groups = group.max() + 1
-    residual = np.bincount(group, stay - p)
-    error = np.sqrt(groups / (groups - 1) * (residual**2).sum()) / n if groups > 1 else np.nan
+    numbers, group = np.unique(cluster, return_inverse=True)
+    groups = len(numbers)
+    influence = np.sqrt(groups / (groups - 1)) * np.bincount(group, stay - p) / n if groups > 1 else None
+    error = np.sqrt((influence**2).sum()) if groups > 1 else np.nan
     effective = min(n, p * (1 - p) / error**2) if error > 0 else n
     z = norm.ppf((1 + level) / 2)
     centre = (p + z**2 / (2 * effective)) / (1 + z**2 / effective)
     half = z / (1 + z**2 / effective) * np.sqrt(p * (1 - p) / effective + z**2 / (4 * effective**2))
-    return Cell(name, p, error, max(centre - half, 0.0), min(centre + half, 1.0), n, int(groups))
+    return Cell(name, p, error, max(centre - half, 0.0), min(centre + half, 1.0), n, groups, numbers, influence)

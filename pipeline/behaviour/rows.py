@@ -6,19 +6,36 @@ import numpy as np
 from scipy.stats import t as student
 
 from pipeline.behaviour import CURVES, STATISTICS
-from pipeline.behaviour.arrays import Episodes
+from pipeline.behaviour.arrays import Episodes, shared
 from pipeline.behaviour.bootstrap import POPULATION, SELECTED, Estimate
 from pipeline.behaviour.kernels import half_life
 from pipeline.behaviour.logistic import Fit, combine, freedom
 from pipeline.behaviour.measures import Measure
 from pipeline.behaviour.regressions import Cell
+from pipeline.behaviour.two_step import KINDS, RATIO, reward_over_interaction
 
 POPULATION_NOTE = f"between-subject interval: subjects as drawn from a population; {SELECTED}"
 FIXED_NOTE = "fixed subjects: describes these only, no population"
+SHARED_NOTE = "the same episodes for all: errors are added up within an episode"
 
 
 def _who(e: Episodes, subject: str) -> dict:
     return {"source": e.source, "species": e.species, "task": e.task, "subject": subject}
+
+
+def common(e: Episodes) -> int:
+    """How many episodes all subjects share, one session each (`pipeline.behaviour.arrays.shared`); 0 if they do not."""
+    return len(e.subject) // len(e.subjects) if len(e.subjects) > 1 and shared(e) else 0
+
+
+def _speaks_of(e: Episodes, population: bool) -> str:
+    """Say what the interval of a mean over subjects holds, and of whom it speaks."""
+    return "; ".join([POPULATION_NOTE if population else FIXED_NOTE, *([SHARED_NOTE] if common(e) else [])])
+
+
+def _freedom(e: Episodes, fits: list[Fit], fit: Fit | None) -> int:
+    """Degrees of freedom of one subject's ``fit``, or of the mean over subjects."""
+    return freedom([fit], False) if fit else freedom(fits, len(e.subjects) >= POPULATION, common(e))
 
 
 def summary_rows(e: Episodes, measures: list[Measure], estimates: list[Estimate]) -> list[dict]:
@@ -82,6 +99,39 @@ def kernel_curves(e: Episodes, fits: list[Fit], lags: int, level: float) -> list
     return rows
 
 
+def lag_curves(e: Episodes, fits: list[Fit], lags: int, level: float) -> list[dict]:
+    """Rows of the lagged two-step regression, one curve per kind of past trial; n is the number of trials."""
+    rows = []
+    for subject, estimate, _, low, high, fit in _subjects(e, fits, level):
+        trials = fit.trials if fit else sum(f.trials for f in fits)
+        for j, kind in enumerate(KINDS):
+            columns = zip(range(1, lags + 1), *(v[1 + j * lags :][:lags] for v in (estimate, low, high)))
+            rows += [
+                _who(e, subject)
+                | {"curve": CURVES[kind].name, "x": k, "value": value, "low": a, "high": b, "n": trials}
+                for k, value, a, b in columns
+                if np.isfinite(value)
+            ]
+    return rows
+
+
+def ratio_rows(e: Episodes, name: str, terms: tuple[str, ...], fits: list[Fit], level: float) -> list[dict]:
+    """Rows of the reward effect relative to the interaction: of the mean coefficients, then of each subject."""
+    rows = []
+    for subject, estimate, covariance, _, _, fit in _subjects(e, fits, level):
+        degrees = _freedom(e, fits, fit)
+        value, error, low, high = reward_over_interaction(terms, estimate, covariance, degrees, level)
+        extra = _scope(e, subject, fits, fit)
+        if not np.isfinite(value):
+            extra["note"] = "no ratio: the interaction is within 2 standard errors of 0"
+        rows.append(
+            _who(e, subject)
+            | {"regression": name, "term": RATIO, "estimate": value, "standard_error": error, "low": low, "high": high}
+            | extra
+        )
+    return rows
+
+
 def fit_rows(e: Episodes, name: str, terms: list[str], fits: list[Fit], level: float) -> list[dict]:
     """Rows of one regression: mean over subjects, then each subject, one row per term."""
     rows = []
@@ -105,7 +155,7 @@ def half_life_rows(e: Episodes, fits: list[Fit], lags: int, level: float) -> lis
         value, error = half_life(estimate[cut], covariance[cut, cut])
         extra = _scope(e, subject, fits, fit)
         # On the log scale, where the fit was made: a half-life is positive.
-        degrees = freedom([fit] if fit else fits, fit is None and len(e.subjects) >= POPULATION)
+        degrees = _freedom(e, fits, fit)
         factor = np.exp(student.ppf((1 + level) / 2, degrees) * error / value)
         if not np.isfinite(value):
             extra["note"] = "no half-life: the reward kernel is near 0 or does not decay"
@@ -123,15 +173,11 @@ def cell_rows(e: Episodes, found: list[list[Cell]], level: float) -> list[dict]:
     rows = []
     for name in sorted({cell.name for own in found for cell in own}):
         own = [cell for one in found for cell in one if cell.name == name]
-        p, errors, n = np.array([c.probability for c in own]), np.array([c.standard_error for c in own]), len(own)
-        population = len(e.subjects) >= POPULATION and n > 1
-        error = p.std(ddof=1) / np.sqrt(n) if population else np.sqrt((errors**2).sum()) / n
-        freedom = n - 1 if population else max(sum(c.clusters - 1 for c in own), 1)
-        half = student.ppf((1 + level) / 2, freedom) * error
-        note = f"mean of {n} subjects; {POPULATION_NOTE if population else FIXED_NOTE}"
-        mean = Cell(name, p.mean(), error, max(p.mean() - half, 0.0), min(p.mean() + half, 1.0),
+        population = len(e.subjects) >= POPULATION and len(own) > 1
+        p, variance, low, high, n = combine([cell.fit for cell in own], population, level, common(e))
+        mean = Cell(name, p[0], np.sqrt(variance[0, 0]), max(low[0], 0.0), min(high[0], 1.0),
                     sum(c.trials for c in own), n)  # fmt: skip
-        rows.append(_cell_row(e, "all", mean, "subject", note))
+        rows.append(_cell_row(e, "all", mean, "subject", f"mean of {n} subjects; {_speaks_of(e, population)}"))
     note = "Wilson interval on the effective number of trials"
     for label, own in zip(e.subjects, found):
         rows += [_cell_row(e, label, cell, _clusters(e, label), note) for cell in own]
@@ -156,7 +202,7 @@ def _cell_row(e: Episodes, subject: str, cell: Cell, clusters: str, note: str) -
 
 def _subjects(e: Episodes, fits: list[Fit], level: float) -> Iterator[tuple]:
     """Mean over subjects (without a fit), then each subject: label, estimate, covariance, low, high, fit."""
-    mean, covariance, low, high, _ = combine(fits, len(e.subjects) >= POPULATION, level)
+    mean, covariance, low, high, _ = combine(fits, len(e.subjects) >= POPULATION, level, common(e))
     yield "all", mean, covariance, low, high, None
     for label, fit in zip(e.subjects, fits):
         yield label, fit.estimate, fit.covariance, *fit.interval(level), fit
@@ -169,7 +215,7 @@ def _scope(e: Episodes, subject: str, fits: list[Fit], fit: Fit | None) -> dict:
                 "separated": int(fit.separated), "note": fit.note}  # fmt: skip
     kept = sum(np.isfinite(f.estimate).all() for f in fits)
     apart = sum(f.separated for f in fits)
-    note = f"mean of {kept} subjects; {POPULATION_NOTE if len(e.subjects) >= POPULATION else FIXED_NOTE}"
+    note = f"mean of {kept} subjects; {_speaks_of(e, len(e.subjects) >= POPULATION)}"
     if kept < len(fits):
         note += f"; {len(fits) - kept} of {len(fits)} without an estimate left out"
     if apart:

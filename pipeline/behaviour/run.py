@@ -12,6 +12,7 @@ from pipeline.behaviour.curves import curves
 from pipeline.behaviour.kernels import history_kernels
 from pipeline.behaviour.regressions import cells, stay_regression, stays
 from pipeline.behaviour.summaries import summaries
+from pipeline.behaviour.two_step import differences, lag_regression, terms
 from pipeline.errors import UserError
 from pipeline.seeds import generator
 
@@ -86,18 +87,28 @@ def _one_task(e: Episodes, *, seed, replicates, level, lags, before, after) -> d
     numbers, by_trial = summaries(e), curves(e, before, after)
     draws = generator(seed, "behaviour", e.source, e.task)
     estimates = bootstrap([*numbers, *by_trial], e, draws, replicates, level)
-    kernels, pairs = history_kernels(e, lags), stays(e)
-    regressions = []
+    pairs = stays(e)
+    regressions, lagged = [], []
     for regression in REGRESSIONS.values():
-        if all(getattr(e, column) is not None for column in regression.needs):
+        if any(getattr(e, column) is None for column in regression.needs):
+            continue
+        if regression.lags:
+            fits = lag_regression(e, regression.lags)
+            lagged += rows.lag_curves(e, fits, regression.lags, level)
+        elif regression.scale == "probability":
+            fits = differences(pairs, len(e.subjects))
+        else:
             fits = stay_regression(pairs, regression, len(e.subjects))
-            regressions += rows.fit_rows(e, regression.name, list(regression.terms), fits, level)
+        names = terms(regression)
+        regressions += rows.fit_rows(e, regression.name, list(names), fits, level)
+        if "reward:transition" in names:
+            regressions += rows.ratio_rows(e, regression.name, names, fits, level)
     regressions += rows.cell_rows(e, cells(pairs, len(e.subjects), level), level)
-    terms = ["intercept", *(f"{kind}_{k}" for kind in ("reward", "choice") for k in range(1, lags + 1))]
-    regressions += rows.fit_rows(e, "history", terms, kernels, level)
-    regressions += rows.half_life_rows(e, kernels, lags, level)
-    return {
-        "summary": rows.summary_rows(e, numbers, estimates),
-        "curves": rows.curve_rows(e, by_trial, estimates, len(numbers)) + rows.kernel_curves(e, kernels, lags, level),
-        "regressions": regressions,
-    }
+    by_x = rows.curve_rows(e, by_trial, estimates, len(numbers)) + lagged
+    if e.options == 2:  # the history regression asks which of two options is chosen
+        kernels = history_kernels(e, lags)
+        names = ["intercept", *(f"{kind}_{k}" for kind in ("reward", "choice") for k in range(1, lags + 1))]
+        regressions += rows.fit_rows(e, "history", names, kernels, level)
+        regressions += rows.half_life_rows(e, kernels, lags, level)
+        by_x += rows.kernel_curves(e, kernels, lags, level)
+    return {"summary": rows.summary_rows(e, numbers, estimates), "curves": by_x, "regressions": regressions}

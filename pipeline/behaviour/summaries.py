@@ -4,6 +4,7 @@ import numpy as np
 
 from pipeline.behaviour.arrays import Episodes
 from pipeline.behaviour.curves import aligned
+from pipeline.behaviour.informative import informative_summaries
 from pipeline.behaviour.measures import Measure, conditional_entropy, ratio
 
 
@@ -30,7 +31,7 @@ def summaries(e: Episodes) -> list[Measure]:
 
     newly, valid = aligned(e, np.array([0, 13]))
     known = ~np.isnan(e.regret)
-    whole = (known | ~e.free).all(1) & e.free.any(1)  # the regret of an episode needs every free trial's probabilities
+    whole = (known | ~e.free).all(1) & e.free.any(1)  # the regret of an episode needs every free trial's expectations
     entropy, chosen = _choice_entropy(e)
     runs, reversals = perseveration(e)
     return [
@@ -48,7 +49,14 @@ def summaries(e: Episodes) -> list[Measure]:
         ratio("newly_better_after_13", newly[:, 1], valid[:, 1]),
         ratio("perseveration", runs, reversals),
         ratio("regret", np.where(whole, np.nansum(e.regret, 1), 0), whole),
+        *_episode_reward(e),
+        *informative_summaries(e),
     ]
+
+
+def _episode_reward(e: Episodes) -> list[Measure]:
+    """Reward per episode with a free choice, on tasks of graded outcomes: elsewhere `reward_rate` says the same."""
+    return [] if e.expected is None else [ratio("episode_reward", np.where(e.free, e.reward, 0).sum(1), e.free.any(1))]
 
 
 def _choice_entropy(e: Episodes) -> tuple[np.ndarray, np.ndarray]:

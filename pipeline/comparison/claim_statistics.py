@@ -1,59 +1,26 @@
-"""What a claim may be about: registry `STATISTICS`, functions from a source's tables to a number with its interval."""
+"""What a claim may be about: registry `STATISTICS`, functions from a source's tables to a number with its interval.
 
-from collections.abc import Callable, Mapping
+Regret and reward stand here, what is made of behaviour in `claim_statistics_behaviour`.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
-from pipeline.tasks import TASKS
+from pipeline.comparison import claim_statistics_behaviour as behaviour
+from pipeline.comparison.claim_source import LARGE, ClaimStatistic, Measured, NotRun, Source, measured
 
-LEVEL = 0.95
-
-
-class NotRun(Exception):
-    """Raised where this run lacks what the statistic needs; the message says what."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A number with its interval and the number of agents or subjects behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One source and everything that was measured."""
-
-    name: str
-    evaluations: pd.DataFrame
-    summaries: pd.DataFrame
-
-    @property
-    def core(self) -> str:
-        """``lstm`` of ``lstm_du`` and of ``lstm_du_noreward``."""
-        return self.name.split("_")[0]
-
-    @property
-    def task(self) -> str:
-        """``du`` of ``lstm_du`` and of ``lstm_du_noreward``: the task it was trained on."""
-        return [*self.name.split("_"), ""][1]
-
-    def fill(self, text: str) -> str:
-        """Put this source's core and training task in the place of ``{core}`` and ``{task}``."""
-        return text.replace("{core}", self.core).replace("{task}", self.task)
+__all__ = ["STATISTICS", "ClaimStatistic", "Measured", "NotRun", "Source", "regret_over"]
+EXACT = ("optimum", "chance", "ideal")  # references that are computed from the task's prior, not played
+REWARD = ("test_reward", "test_reward_se")
 
 
 @dataclass(frozen=True)
 class Mean:
-    """Mean regret of a source's best agents: standard error with its degrees of freedom."""
+    """Mean of a source's best agents: standard error with its degrees of freedom."""
 
     value: float
     error: float
@@ -61,24 +28,27 @@ class Mean:
     n: int
     episode_error: float  # of one agent's mean over the test episodes, which all agents share
 
+    @property
+    def part(self) -> tuple[float, float]:
+        """Error and degrees of freedom."""
+        return self.error, self.freedom
 
-@dataclass(frozen=True)
-class ClaimStatistic:
-    """One entry of the registry; ``needs`` and ``may`` are the names of its arguments."""
+    @property
+    def shared(self) -> float:
+        """Error of the shared test episodes that does not average out over agents; 0 if ``error`` holds it already."""
+        return 0.0 if self.n == 1 or not np.isfinite(self.episode_error) else self.episode_error
 
-    name: str
-    function: Callable[..., Measured]
-    needs: tuple[str, ...]
-    description: str
-    may: tuple[str, ...] = ()
+    @property
+    def note(self) -> str:
+        """Say where the interval comes from, if not from agents."""
+        return "" if self.n > 1 else "one agent: interval over test episodes"
 
 
 def _rows(source: Source, name: str, test: str) -> pd.DataFrame:
-    every = source.evaluations
-    rows = every[(every["source"] == name) & (every["task"] == test)] if len(every) else every
+    rows = source.other(name).rows("evaluation", test)
     if not len(rows):
-        trained = [part for part in name.split("_") if part in TASKS]
-        elsewhere = trained and trained[0] != test
+        trained = source.other(name).task
+        elsewhere = trained and trained != test
         raise NotRun(
             f"{name} was not evaluated on {test}" + (": no train-by-test matrix in this run" if elsewhere else "")
         )
@@ -88,53 +58,71 @@ def _rows(source: Source, name: str, test: str) -> pd.DataFrame:
     return rows
 
 
-def _mean(source: Source, name: str, test: str) -> Mean:
+def _mean(source: Source, name: str, test: str, column: str = "test_regret", error: str = "test_regret_se") -> Mean:
     rows = _rows(source, name, test)
-    x = rows["test_regret"].to_numpy(float)
-    errors = pd.to_numeric(rows["test_regret_se"]).to_numpy(float)
+    x = rows[column].to_numpy(float)
+    errors = pd.to_numeric(rows[error if error in rows else "test_regret_se"]).to_numpy(float)
     episode = float(np.sqrt(np.nanmean(errors**2))) if np.isfinite(errors).any() else np.nan
     if len(x) > 1:
         return Mean(x.mean(), x.std(ddof=1) / np.sqrt(len(x)), len(x) - 1, len(x), episode)
     return Mean(x.mean(), episode, float(pd.to_numeric(rows["n_test_episodes"]).iloc[0]) - 1, 1, episode)
 
 
-def _welch(*parts: tuple[float, float]) -> tuple[float, float]:
-    """Add independent parts (error, freedom): the error of their sum and its degrees of freedom (Welch 1947)."""
-    variances = np.array([error**2 for error, _ in parts])
-    freedom = np.array([f for _, f in parts])
-    total = variances.sum()
-    return float(np.sqrt(total)), float(total**2 / (variances**2 / freedom).sum()) if total > 0 else 1.0
+def ideal_regret(source: Source, test: str) -> tuple[float, float]:
+    """Look up the regret on ``test`` of the ideal agent of this source's training prior, and its standard error."""
+    every = source.tables.get("ideals")
+    if every is not None and len(every) and source.task:
+        row = every[(every["training_task"] == source.task) & (every["task"] == test)]
+        if len(row):
+            return float(row["regret"].iloc[0]), float(pd.to_numeric(row["standard_error"]).fillna(0).iloc[0])
+    raise NotRun(f"the regret on {test} of the ideal agent of {source.name}'s training prior is not known")
 
 
 def _reference(source: Source, reference: str, test: str, ours: Mean) -> tuple[float, tuple[float, float]]:
     """Regret of a reference with its (error, freedom).
 
-    A source is met on the same test episodes as ours. ``optimum`` and ``chance`` are exact over the task's prior:
-    against them the sampling of the episodes counts; our agents share it, so that it does not average out over agents.
+    A source is met on the same test episodes as ours. ``optimum``, ``chance`` and ``ideal`` are exact over the task's
+    prior (or simulated on episodes of their own): against them the sampling of the episodes counts; our agents share
+    it, so that it does not average out over agents. Of a difference between two sources on the same episodes the
+    episodes' own part cancels; what remains is what an episode does to one policy more than to the other, and that is
+    held only as far as it shows in the spread over agents (the tables hold no regret per episode).
     """
     name = source.fill(reference)
-    if name in ("optimum", "chance"):
-        exact = pd.to_numeric(_rows(source, source.name, test)[f"{name}_regret"]).dropna()
-        if exact.empty:
-            raise NotRun(f"the {name} regret on {test} is not known")
-        shared = 0.0 if ours.n == 1 or not np.isfinite(ours.episode_error) else ours.episode_error
-        return float(exact.iloc[0]), (shared, 1e6)
+    if name in EXACT:
+        value, own = ideal_regret(source, test) if name == "ideal" else _bound(source, name, test)
+        return value, (float(np.hypot(ours.shared, own)), LARGE)
     if name == source.name:
         raise NotRun(f"{name} is the reference itself")
     theirs = _mean(source, name, test)
-    return theirs.value, (theirs.error, theirs.freedom)
+    return theirs.value, theirs.part
 
 
-def _measured(value: float, parts: list[tuple[float, float]], n: int) -> Measured:
-    error, freedom = _welch(*parts)
-    half = student.ppf((1 + LEVEL) / 2, max(freedom, 1)) * error
-    return Measured(value, value - half, value + half, n, "" if n > 1 else "one agent: interval over test episodes")
+def _bound(source: Source, name: str, test: str) -> tuple[float, float]:
+    rows = _rows(source, source.name, test)
+    exact = pd.to_numeric(rows[f"{name}_regret"]).dropna()
+    if exact.empty:
+        raise NotRun(f"the {name} regret on {test} is not known")
+    column = f"{name}_standard_error"
+    own = float(pd.to_numeric(rows[column]).fillna(0).iloc[0]) if column in rows else 0.0
+    return float(exact.iloc[0]), own
+
+
+def _beside(source: Source, reference: str, test: str, contrast) -> str:
+    """Say what the same contrast is for the ideal agents of the two training priors; "" if there are no two priors."""
+    other = source.other(source.fill(reference))
+    if not source.task or not other.task or source.task == other.task:
+        return ""
+    try:
+        value = contrast(ideal_regret(source, test)[0], ideal_regret(other, test)[0])
+    except NotRun:
+        return ""
+    return f"the ideal agents of the same two training distributions: {value:.3g}"
 
 
 def regret(source: Source, test: str) -> Measured:
     """Mean expected regret of the best agents, Student's t interval over agents."""
     ours = _mean(source, source.name, source.fill(test))
-    return _measured(ours.value, [(ours.error, ours.freedom)], ours.n)
+    return measured(ours.value, [ours.part], ours.n, ours.note)
 
 
 def regret_minus(source: Source, test: str, reference: str) -> Measured:
@@ -142,7 +130,8 @@ def regret_minus(source: Source, test: str, reference: str) -> Measured:
     test = source.fill(test)
     ours = _mean(source, source.name, test)
     value, part = _reference(source, reference, test, ours)
-    return _measured(ours.value - value, [(ours.error, ours.freedom), part], ours.n)
+    beside = _beside(source, reference, test, lambda a, b: a - b)
+    return measured(ours.value - value, [ours.part, part], ours.n, "; ".join(filter(None, (ours.note, beside))))
 
 
 def regret_over(source: Source, test: str, reference: str) -> Measured:
@@ -152,8 +141,10 @@ def regret_over(source: Source, test: str, reference: str) -> Measured:
     value, (error, freedom) = _reference(source, reference, test, ours)
     ratio = ours.value / value
     # Against an exact reference the second part is our own episodes' error, which enters as (error / reference).
-    scale = 1 if source.fill(reference) in ("optimum", "chance") else ratio
-    return _measured(ratio, [(ours.error / value, ours.freedom), (scale * error / value, freedom)], ours.n)
+    scale = 1 if source.fill(reference) in EXACT else ratio
+    parts = [(ours.error / value, ours.freedom), (scale * error / value, freedom)]
+    beside = _beside(source, reference, test, lambda a, b: a / b)
+    return measured(ratio, parts, ours.n, "; ".join(filter(None, (ours.note, beside))))
 
 
 def learned_share(source: Source, test: str) -> Measured:
@@ -163,19 +154,24 @@ def learned_share(source: Source, test: str) -> Measured:
     chance, part = _reference(source, "chance", test, ours)
     optimum, _ = _reference(source, "optimum", test, ours)
     span = chance - optimum
-    parts = [(error / span, freedom) for error, freedom in ((ours.error, ours.freedom), part)]
-    return _measured((chance - ours.value) / span, parts, ours.n)
+    parts = [(error / span, freedom) for error, freedom in (ours.part, part)]
+    return measured((chance - ours.value) / span, parts, ours.n, ours.note)
 
 
-def summary(source: Source, name: str, subject: str = "all") -> Measured:
-    """Behavioural summary of a source, or of one of its subjects, with its bootstrap interval."""
-    every = source.summaries
-    chosen = every[(every["source"] == source.name) & (every["statistic"] == name)] if len(every) else every
-    chosen = chosen[chosen["subject"].astype(str) == subject] if len(chosen) else chosen
-    if not len(chosen):
-        raise NotRun(f"{source.name} has no {name} of subject {subject}")
-    row = chosen.iloc[0]
-    return Measured(float(row["value"]), float(row["low"]), float(row["high"]), int(row["n_subjects"]))
+def reward(source: Source, test: str) -> Measured:
+    """Mean reward per test episode of the best agents.
+
+    The interval holds the spread over agents and the luck of the test episodes, which the agents share:
+    ``test_reward_se``, or where there is none the error of the regret, the same if the arms' outcomes are certain.
+    """
+    ours = _mean(source, source.name, source.fill(test), *REWARD)
+    return measured(ours.value, [ours.part, (ours.shared, LARGE)], ours.n, ours.note)
+
+
+def reward_over(source: Source, test: str, bound: str) -> Measured:
+    """Mean reward per test episode of the best agents over a number, e.g. the optimum; interval as of `reward`."""
+    ours, value = reward(source, test), float(bound)
+    return Measured(ours.value / value, ours.low / value, ours.high / value, ours.n, ours.note)
 
 
 STATISTICS: Mapping[str, ClaimStatistic] = MappingProxyType(
@@ -184,10 +180,13 @@ STATISTICS: Mapping[str, ClaimStatistic] = MappingProxyType(
         for s in (
             ClaimStatistic("regret", regret, ("test",), "mean expected regret of the best agents on task test"),
             ClaimStatistic("regret_minus", regret_minus, ("test", "reference"),
-                           "the same minus that of a reference: a source, optimum or chance"),
+                           "the same minus that of a reference: a source, optimum, chance or ideal (the ideal agent of "
+                           "the training distribution, on task test)"),
             ClaimStatistic("regret_over", regret_over, ("test", "reference"), "the same over that of a reference"),
             ClaimStatistic("learned_share", learned_share, ("test",), "(chance − regret) / (chance − optimum)"),
-            ClaimStatistic("summary", summary, ("name",), "a behavioural summary statistic", ("subject",)),
+            ClaimStatistic("reward", reward, ("test",), "mean reward per episode of the best agents on task test"),
+            ClaimStatistic("reward_over", reward_over, ("test", "bound"), "the same over the number bound"),
+            *behaviour.STATISTICS,
         )
     }
 )  # fmt: skip

@@ -3,16 +3,22 @@
 The rules are ``value``, ``sign``, ``order`` and ``ratio`` (`judge`). "About as good" has two sides: ``ratio``. "As good
 or better" has one and is an ``order`` of a ratio: ``regret_over`` with ``< 1.25`` agrees if our whole interval lies
 below 1.25, however far below.
+
+``sources`` are shell patterns of source names, alternatives separated by ``|``. Names are <core>_<training task>, with
+``_noreward`` at the end where the reward input was withheld, so that ``*_di`` names no such network. The cores of
+matched parameter count end in a digit (``lstm23``): ``*[a-z]_di`` leaves them out; only claims about them name them.
 """
 
 import fnmatch
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.claim_statistics import STATISTICS, Measured, NotRun, Source
+from pipeline.comparison.claim_source import Measured, NotRun, Source
+from pipeline.comparison.claim_statistics import STATISTICS
 from pipeline.errors import UserError
 from pipeline.files import write_csv
 
@@ -25,12 +31,15 @@ COLUMNS = (
     "statement",
     "statistic",
     "published",
+    "judge",
+    "tolerance",
     "value",
     "low",
     "high",
     "n",
     "verdict",
     "why",
+    "note",
 )
 JUDGES = ("value", "sign", "order", "ratio")
 NO_INTERVAL = "undecided: no interval, too few agents"
@@ -59,7 +68,9 @@ def read(path: Path) -> pd.DataFrame:
         place = f"{path}: claim {claim['id']!r}"
         if claim["judge"] not in JUDGES:
             raise UserError(f"{place}: judge {claim['judge']!r} is not known; known are {', '.join(JUDGES)}")
-        parse(claim["statistic"], place)
+        _, arguments = parse(claim["statistic"], place)
+        if "bound" in arguments:
+            _number(arguments["bound"], "bound", place)
         if claim["judge"] in ("sign", "order"):
             _bound(claim["published"], place)
         else:
@@ -84,13 +95,13 @@ def parse(statistic: str, place: str = "claim") -> tuple[str, dict[str, str]]:
     return name, arguments
 
 
-def judge(claims: pd.DataFrame, evaluations: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
-    """Judge every claim for every source that its pattern names.
+def judge(claims: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Judge every claim for every source that its patterns name.
 
-    ``value``: ours lies within ``tolerance`` of the published number (without a tolerance: the published number lies
-    in our interval). ``sign``: our interval lies on the published side of 0, and ``order``: of a difference, a share or
-    a ratio, on the published side of the bound ("< 0", "> 0.9", "< 1.25"). ``ratio``: our whole interval lies within
-    published × (1 ± tolerance).
+    ``value``: our whole interval lies within published ± ``tolerance`` (of a number without an interval, the number
+    itself; without a tolerance: the published number lies in our interval). ``sign``: our interval lies on the
+    published side of 0, and ``order``: of a difference, a share or a ratio, on the published side of the bound ("< 0",
+    "> 0.9", "< 1.25"). ``ratio``: our whole interval lies within published × (1 ± tolerance).
 
     A claim that deviates is undecided (our interval reaches to where it would agree, or there is none) or contradicted
     (our interval lies wholly beyond); ``why`` begins with that word.
@@ -99,38 +110,42 @@ def judge(claims: pd.DataFrame, evaluations: pd.DataFrame, summaries: pd.DataFra
     ----------
     claims : DataFrame
         As `read` returns it.
-    evaluations : DataFrame
-        Evaluation tables of all sources, stacked (one row per agent and test task).
-    summaries : DataFrame
-        Behavioural summary tables of all sources, stacked.
+    tables : mapping
+        Tables of all sources, stacked; each may be empty or missing. ``evaluation``: a row per agent and test task,
+        also of tests on other tasks than the training's; ``summary``, ``regressions``, ``volatility``: of behaviour;
+        ``posterior``: of fitted models; ``ideals``: regret of the ideal agent of each training task on each test task.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`; verdict ``agrees``, ``deviates`` or ``not run``, with the reason in ``why``.
+        `COLUMNS`; verdict ``agrees``, ``deviates`` or ``not run``, with the reason in ``why``; ``note`` is the claim's.
     """
-    sources = [*_sources(evaluations), *_sources(summaries)]
+    tables = {name: table for name, table in tables.items() if table is not None and len(table)}
+    known = sorted({str(name) for table in tables.values() if "source" in table for name in table["source"].unique()})
     rows = []
     for claim in claims.fillna("").astype(str).to_dict("records"):
         name, arguments = parse(claim["statistic"], f"claim {claim['id']!r}")
-        found = sorted({source for source in sources if fnmatch.fnmatchcase(source, claim["sources"])})
+        found = [source for source in known if named(claim["sources"], source)]
         for source in found or [claim["sources"]]:
             row = {key: claim[key] for key in COLUMNS if key in claim} | {"source": source}
             try:
                 if not found:
-                    raise NotRun(f"no source {claim['sources']} in this run")
-                ours = STATISTICS[name].function(Source(source, evaluations, summaries), **arguments)
+                    raise NotRun(f"no source {claim['sources'].replace('|', ' or ')} in this run")
+                ours = STATISTICS[name].function(Source(source, tables), **arguments)
             except NotRun as reason:
-                why = "; ".join(filter(None, (str(reason), claim["note"])))
-                rows.append(
-                    row | {"value": np.nan, "low": np.nan, "high": np.nan, "n": 0, "verdict": "not run", "why": why}
-                )
+                nothing = {"value": np.nan, "low": np.nan, "high": np.nan, "n": 0}
+                rows.append(row | nothing | {"verdict": "not run", "why": str(reason)})
                 continue
             agrees, why = RULES[claim["judge"]](ours, claim)
             rows.append(row | {"value": ours.value, "low": ours.low, "high": ours.high, "n": ours.n,
                                "verdict": "agrees" if agrees else "deviates",
-                               "why": "; ".join(filter(None, (why, ours.note, claim["note"])))})  # fmt: skip
+                               "why": "; ".join(filter(None, (why, ours.note)))})  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def named(patterns: str, source: str) -> bool:
+    """Whether one of the patterns, separated by ``|``, names a source."""
+    return any(fnmatch.fnmatchcase(source, pattern.strip()) for pattern in patterns.split("|"))
 
 
 def write(judged: pd.DataFrame, path: Path) -> None:
@@ -138,19 +153,15 @@ def write(judged: pd.DataFrame, path: Path) -> None:
     write_csv(judged, path)
 
 
-def _sources(frame: pd.DataFrame) -> list[str]:
-    return [] if frame is None or frame.empty else list(frame["source"].unique())
-
-
 def _by_value(ours: Measured, claim: dict) -> tuple[bool, str]:
     published = float(claim["published"])
     if claim["tolerance"]:
-        off, allowed = abs(ours.value - published), float(claim["tolerance"])
-        why = f"{ours.value:.4g} is {off:.2g} from {published:g}, allowed {allowed:g}"
-        if off <= allowed:
-            return True, why
-        beyond = ours.high < published - allowed or ours.low > published + allowed
-        return False, f"{'contradicted' if beyond else 'undecided'}: {why}"
+        allowed = float(claim["tolerance"])
+        if np.isfinite([ours.low, ours.high]).all():
+            return _within(ours, published - allowed, published + allowed)
+        off = abs(ours.value - published)
+        why = f"no interval: {ours.value:.4g} is {off:.2g} from {published:g}, allowed {allowed:g}"
+        return bool(off <= allowed), why if off <= allowed else f"undecided: {why}"
     if not np.isfinite([ours.low, ours.high]).all():
         return False, NO_INTERVAL
     inside = ours.low <= published <= ours.high
@@ -176,6 +187,10 @@ def _by_ratio(ours: Measured, claim: dict) -> tuple[bool, str]:
     low, high = published * (1 - tolerance), published * (1 + tolerance)
     if not np.isfinite([ours.low, ours.high]).all():
         return False, NO_INTERVAL
+    return _within(ours, low, high)
+
+
+def _within(ours: Measured, low: float, high: float) -> tuple[bool, str]:
     if low <= ours.low and ours.high <= high:
         return True, f"interval lies within {low:.3g} … {high:.3g}"
     outside = ours.high < low or ours.low > high

@@ -11,9 +11,13 @@ from types import MappingProxyType
 from pipeline.errors import UserError
 from pipeline.models.card import ModelCard, Parameter, State, Step
 from pipeline.models.rescorla_wagner import ASYMMETRIC_STICKY, RESCORLA_WAGNER, RESCORLA_WAGNER_STICKY
+from pipeline.models.volatility import VOLATILITY_RESCORLA_WAGNER
 
 MODELS: Mapping[str, ModelCard] = MappingProxyType(
-    {card.name: card for card in (RESCORLA_WAGNER, RESCORLA_WAGNER_STICKY, ASYMMETRIC_STICKY)}
+    {
+        card.name: card
+        for card in (RESCORLA_WAGNER, RESCORLA_WAGNER_STICKY, ASYMMETRIC_STICKY, VOLATILITY_RESCORLA_WAGNER)
+    }
 )
 
 __all__ = ["MODELS", "ModelCard", "Parameter", "State", "Step", "fit", "model"]

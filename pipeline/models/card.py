@@ -65,6 +65,9 @@ class ModelCard:
     ``t.sqrt`` the functions to be used instead of numpy's. The step is evaluated with symbols (to generate the
     likelihood and its gradient) and with arrays (to simulate and to look inside), and therefore must hold nothing but
     arithmetic.
+
+    ``most_episodes`` is the number of episodes of each subject that a fit reads, the first ones in the order of the
+    table's key (0: all): for models of tasks whose tables are so long that more would cost minutes and tell nothing.
     """
 
     name: str
@@ -76,6 +79,7 @@ class ModelCard:
     step: Callable[[SimpleNamespace, SimpleNamespace, SimpleNamespace], Step]
     columns: tuple[str, ...] = ("choice", "reward")
     description: str = ""
+    most_episodes: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -53,6 +53,18 @@ class Trials:
         return int(self.unit_trials.sum())
 
 
+def used(table: pd.DataFrame, card: ModelCard) -> pd.DataFrame:
+    """Rows of a trial table that a fit of this model reads: those of the first episodes of each subject, or all."""
+    if not card.most_episodes or not len(table):
+        return table
+    order = table[LANE].drop_duplicates().sort_values(LANE, kind="stable")
+    kept = order[(order.groupby("subject", observed=True).cumcount() < card.most_episodes).to_numpy(bool)]
+    if len(kept) == len(order):
+        return table
+    inside = pd.MultiIndex.from_frame(table[LANE]).isin(pd.MultiIndex.from_frame(kept))
+    return table[inside].reset_index(drop=True)
+
+
 def pack(table: pd.DataFrame, card: ModelCard, unit: str = "session") -> Trials:
     """Pack a trial table for a model.
 

@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.files import replacing
 from pipeline.models import model
 from pipeline.models.card import ModelCard
-from pipeline.models.data import Trials, pack
+from pipeline.models.data import LANE, Trials, pack, used
 from pipeline.seeds import generator
 
 POSTERIOR = ("source", "model", "level", "subject", "parameter", "mean", "sd", "low", "high", "r_hat", "ess_bulk",
@@ -111,6 +111,7 @@ def fit(
     from pipeline.models.loo import leave_one_out
 
     started = time.perf_counter()
+    whole, table = table, used(table, card)
     trials = pack(table, card)
     laplace = em(card, trials)
     seed = int(generator(settings.seed, "models", source, card.name).integers(2**31))
@@ -143,7 +144,7 @@ def fit(
         **facts,
         "passed": check["passed"],
         "reasons": check["reasons"],
-        "notes": _notes(trials, facts),
+        "notes": [*_left_out(whole, trials, card), *_notes(trials, facts)],
         "status": "run",
         "attempts": attempts,
         "seconds": round(time.perf_counter() - started, 2),
@@ -181,6 +182,17 @@ def _counts(trials: Trials) -> dict[str, int]:
         "n_episodes": len(trials.lanes),
         "n_trials": trials.scored,
     }
+
+
+def _left_out(whole: pd.DataFrame, trials: Trials, card: ModelCard) -> list[str]:
+    """Say so where a fit reads only the first episodes of each subject."""
+    total = len(whole[LANE].drop_duplicates())
+    if not card.most_episodes or total <= len(trials.lanes):
+        return []
+    return [
+        f"fitted to the first {card.most_episodes} episodes of each subject, {len(trials.lanes):,} of {total:,} "
+        f"({trials.scored:,} free choices)"
+    ]
 
 
 def _notes(trials: Trials, facts: dict) -> list[str]:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from pipeline.models import MODELS
 from pipeline.models.card import ModelCard
-from pipeline.models.data import LANE, pack
+from pipeline.models.data import LANE, pack, used
 from pipeline.models.diagnose import flat, hdi
 from pipeline.models.links import natural
 from pipeline.models.simulate import ModelAgent, ScheduleUnknown, schedule
@@ -30,6 +30,7 @@ def predictive(
         reward), better_choice P(better option); the observed value, mean and 94 % interval of the simulated ones, and
         the posterior predictive p = P(simulated ≥ observed).
     """
+    table = used(table, card)
     trials, plan = pack(table, card), schedule(table, card)
     name = "session_parameters" if trials.nested else "subject_parameters"
     eta = flat(idata, name)

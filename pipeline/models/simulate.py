@@ -75,6 +75,7 @@ class Schedule:
     length: np.ndarray
     lanes: pd.DataFrame
     covariates: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: int = 1  # of the world per trial, as of a `Task`
 
     def begin(
         self, agents: int, episodes: int, generator: np.random.Generator, shared: bool = False
@@ -112,6 +113,7 @@ class ScheduleWorld:
         changed = (np.diff(p, axis=1, prepend=p[:, :1]) != 0).any(-1)
         shape = (self.agents, *p.shape)
         found = {"reward_probability": p, "better_option": better, "block": 1 + np.cumsum(changed, 1)}
+        found |= self.schedule.covariates
         return {name: np.broadcast_to(values, shape[: values.ndim + 1]) for name, values in found.items()}
 
 

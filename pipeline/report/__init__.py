@@ -54,9 +54,14 @@ class Page:
         return getattr(import_module(module), name)
 
 
-BANDITS, REVERSAL, MODELS, COMPARISON = (
-    f"pipeline.report.sections_{name}" for name in ("bandits", "reversal", "models", "comparison")
+BANDITS, REVERSAL, MODELS, COMPARISON, MATRIX, LIMITS, SIZE = (
+    f"pipeline.report.sections_{name}"
+    for name in ("bandits", "reversal", "models", "comparison", "matrix", "limits", "size")
 )
+
+INFORMATIVE = "pipeline.report.sections_informative_arm"
+TWO_STEP = "pipeline.report.sections_two_step"
+RESTLESS = "pipeline.report.sections_restless"
 
 PAGES: Mapping[str, Page] = MappingProxyType(
     {
@@ -72,7 +77,10 @@ PAGES: Mapping[str, Page] = MappingProxyType(
                 (
                     Section("summary", "Summary", f"{BANDITS}:summary"),
                     Section("regret", "Regret against the exact optimum", f"{BANDITS}:regret"),
+                    Section("matrix", "Trained on one, tested on another", f"{MATRIX}:matrix"),
                     Section("exploration", "Exploration within an episode", f"{BANDITS}:exploration"),
+                    Section("limits", "Goals, and what limits the networks", f"{LIMITS}:goals"),
+                    Section("size", "Equal size, equal number of parameters", f"{SIZE}:size"),
                     Section("settings", "All hyperparameter settings", f"{BANDITS}:settings"),
                     Section("training", "Training", f"{BANDITS}:training"),
                     Section("ablation", "Reward input withheld", f"{BANDITS}:ablation"),
@@ -115,6 +123,83 @@ PAGES: Mapping[str, Page] = MappingProxyType(
                     "regressions",
                     "models",
                     "comparison",
+                ),
+            ),
+            Page(
+                "informative_arm",
+                "Informative arm",
+                "Eleven arms, one informative",
+                "Do networks learn to give up reward now for information that pays later?",
+                f"{INFORMATIVE}:answer",
+                f"{INFORMATIVE}:picture",
+                (
+                    Section("summary", "Summary", f"{INFORMATIVE}:summary"),
+                    Section("returns", "Reward against the exact optimum", f"{INFORMATIVE}:returns"),
+                    Section("choices", "Choices by trial", f"{INFORMATIVE}:choices"),
+                    Section("settings", "All hyperparameter settings", f"{INFORMATIVE}:settings"),
+                    Section("training", "Training", f"{INFORMATIVE}:training"),
+                    Section("ablation", "Reward input withheld", f"{INFORMATIVE}:ablation"),
+                    Section("claims", "Published claims", f"{COMPARISON}:claims"),
+                ),
+                ("trial_table", "networks", "training", "rollouts", "regret", "tasks", "learners"),
+            ),
+            Page(
+                "restless",
+                "Restless bandit",
+                "Restless bandit: learning rate and volatility",
+                "Do frozen networks learn faster where the world changes faster?",
+                f"{RESTLESS}:answer",
+                f"{RESTLESS}:picture",
+                (
+                    Section("summary", "Summary", f"{RESTLESS}:summary"),
+                    Section("regret", "Regret against both exact filters", f"{RESTLESS}:regret"),
+                    Section("learning-rates", "Learning rate against volatility", f"{RESTLESS}:learning_rate"),
+                    Section("slope", "Hierarchical model of the learning rate", f"{RESTLESS}:slope"),
+                    Section("sampler", "Sampler diagnostics", f"{MODELS}:sampler"),
+                    Section("settings", "All hyperparameter settings", f"{RESTLESS}:settings"),
+                    Section("training", "Training", f"{RESTLESS}:training"),
+                    Section("ablation", "Reward input withheld", f"{RESTLESS}:ablation"),
+                    Section("claims", "Published claims", f"{COMPARISON}:claims"),
+                ),
+                (
+                    "trial_table",
+                    "networks",
+                    "training",
+                    "rollouts",
+                    "regret",
+                    "volatility",
+                    "tasks",
+                    "learners",
+                    "models",
+                ),
+            ),
+            Page(
+                "two_step",
+                "Two-step",
+                "Two-step task",
+                "Do networks choose as if they planned, though they were trained without a model?",
+                f"{TWO_STEP}:answer",
+                f"{TWO_STEP}:picture",
+                (
+                    Section("summary", "Summary", f"{TWO_STEP}:summary"),
+                    Section("stay", "Stay by outcome and transition", f"{TWO_STEP}:stay"),
+                    Section("effects", "Reward relative to reward by transition", f"{TWO_STEP}:effects"),
+                    Section("lags", "Several trials back", f"{TWO_STEP}:lags"),
+                    Section("regret", "Regret against the exact optimum", f"{TWO_STEP}:regret"),
+                    Section("settings", "All hyperparameter settings", f"{BANDITS}:settings"),
+                    Section("training", "Training", f"{TWO_STEP}:training"),
+                    Section("ablation", "Reward input withheld", f"{TWO_STEP}:ablation"),
+                    Section("claims", "Published claims", f"{COMPARISON}:claims"),
+                ),
+                (
+                    "trial_table",
+                    "networks",
+                    "training",
+                    "rollouts",
+                    "regret",
+                    "two_step",
+                    "tasks",
+                    "learners",
                 ),
             ),
         )

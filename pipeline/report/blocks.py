@@ -35,6 +35,7 @@ class Cell:
     css: str = ""
     badge: str = ""  # pass | fail | agrees | deviates | not-run | present | missing
     span: int = 1
+    details: Sequence[str] = ()  # lines that unfold below the text
 
 
 @dataclass(frozen=True)

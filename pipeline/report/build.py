@@ -15,8 +15,9 @@ from pipeline.report import PAGES, Page, Section
 from pipeline.report import blocks as kinds
 from pipeline.report.load import StudyResults
 from pipeline.report.methods import methods
+from pipeline.report.methods_training import unequal
 from pipeline.report.sections_comparison import claims_table, tally
-from pipeline.report.style import plural
+from pipeline.report.style import listed, plural
 
 LIMIT = 2_000_000  # bytes: larger pages are blank panes in Snakemake's report
 
@@ -59,13 +60,27 @@ def claims_page(claims: pd.DataFrame, context: Context, results: Sequence[StudyR
     """HTML of the claims page; ``results`` give sources their names."""
     labels = {r.study: r.described for r in results}
     table = (
-        claims_table(claims, labels)
+        claims_table(claims, labels, _selected(results))
         if len(claims)
         else kinds.Absent("Published claims", "The pipeline has not written claims.csv.")
     )
     return _render(
         "claims.html", "claims.html", context, title="Published claims and ours", table=table, tally=tally(claims)
     )
+
+
+def _selected(results: Sequence[StudyResults]) -> str:
+    """Say how many networks of a core stand behind the intervals of each study, and in what cores differ."""
+    best: dict[int, list[str]] = {}
+    for r in results:
+        if r.names("network"):
+            best.setdefault(r.plan.best, []).append(r.study.replace("_", " "))
+    if not best:
+        return ""
+    parts = "; ".join(f"{listed(studies)}: {n}" for n, studies in best.items())
+    apart = any(unequal(r, None) for r in results)
+    more = " Cores differ in the number of settings or training episodes, too (see each study's page)." if apart else ""
+    return f"Networks per core, {parts}.{more}"
 
 
 def index(results: Sequence[StudyResults], claims: pd.DataFrame, context: Context) -> str:
@@ -98,7 +113,7 @@ def write(html: str, path: str | Path) -> None:
 
 def _numbers(r: StudyResults) -> str:
     """Say what was run, in one line."""
-    networks = len(r.evaluation[r.evaluation["source"].isin(r.names("network", None))])
+    networks = len(r.evaluation[r.evaluation["source"].isin(r.names("network", None, None))])
     parts = [
         plural(networks, "trained network"),
         plural(len(r.names("learner")), "learner"),

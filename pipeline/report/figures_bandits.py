@@ -7,9 +7,9 @@ import pandas as pd
 from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
-from pipeline.report.statistics import own_task, regret_table
-from pipeline.report.style import INK, MUTED, count, number, plural, task_label, task_title
+from pipeline.report.methods_training import selection, unequal
+from pipeline.report.statistics import own_task, regret_table, simulated_optimum
+from pipeline.report.style import INK, MUTED, count, number, plural, span, task_label, task_title
 from pipeline.tasks import TASKS
 
 TICKS = (1, 1.5, 2, 3, 5, 10, 20, 50)
@@ -83,7 +83,7 @@ def regret(results: StudyResults) -> Figure | Absent:
         panels.append(alt.layer(*layers).properties(width=width, height=24 * len(rows), title=title))
     networks = table[table["kind"] == "network"]
     n = (
-        f"n = {int(networks['n'].max())} best of {int(networks['settings'].max())} networks per core and "
+        f"n = {span(networks['n'])} best of {span(networks['settings'])} networks per core and "
         f"distribution, {count(networks['episodes'].max())} test "
         "episodes each"
         if len(networks)
@@ -94,7 +94,7 @@ def regret(results: StudyResults) -> Figure | Absent:
         f"(no unit; vertical line: the optimum). "
         "Networks: dot and bar, mean of the best agents (chosen on other episodes) and its 95 % interval over agents "
         f"and the test episodes that they share; ticks: single agents, the best darker; {n}. Learners (grey): mean and "
-        f"95 % interval over the same test episodes. {selection(results)} "
+        f"95 % interval over the same test episodes. {selection(results)} {simulated_optimum(results)} "
         + (
             f"{plural(beyond, 'agent lies', 'agents lie')} beyond the right edge (see “All hyperparameter settings”). "
             if beyond
@@ -164,16 +164,22 @@ def suboptimal(results: StudyResults) -> Figure | Absent:
         "episodes. "
         f"n = {count(counts.max()) if len(counts) else '–'} choices per point and core at most. Look for lines that "
         f"fall as fast as the exact Bayes-optimal "
-        "one (solid, near black)."
+        f"one (solid, near black). {unequal(results)}"
     )
     return Figure(
         "suboptimal", question, svg(grid(panels, columns), "suboptimal", question), caption, legend(results, own)
     )
 
 
-def ablation(results: StudyResults) -> Figure | Absent:
-    """Regret with and without the reward input."""
-    question = "Does a network without the reward input stay at chance?"
+def ablation(
+    results: StudyResults,
+    question: str = "Does a network without the reward input stay at chance?",
+    closing: str = (
+        "The reward still trains the network, but never enters its input, so that nothing can be learned within an "
+        "episode. Look for the lower row on the line of chance."
+    ),
+) -> Figure | Absent:
+    """Regret with and without the reward input; ``closing`` ends the caption."""
     frame = own_task(results)
     ablated = [
         s for s in results.sources if s.kind == "network" and not s.reward_input and s.name in set(frame["source"])
@@ -230,9 +236,7 @@ def ablation(results: StudyResults) -> Figure | Absent:
         )
     caption = (
         f"{'; '.join(sentences)}. Ticks: single networks, all settings; dot and bar: mean of the best on the ranking "
-        f"episodes with the 95 % interval over agents and the test episodes that they share. The "
-        "reward still trains the network, but never enters its input, so that nothing can be learned within an "
-        "episode. Look for the lower row on the line of chance."
+        f"episodes with the 95 % interval over agents and the test episodes that they share. {closing}"
     )
     return Figure("ablation", question, svg(grid(panels, 1), "ablation", question), caption)
 

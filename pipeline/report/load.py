@@ -40,7 +40,6 @@ TEXT = (
     "verdict",
     "why",
     "clusters",
-    "stopped",
     "loo_unit",
 )
 EVALUATION = (
@@ -58,11 +57,14 @@ EVALUATION = (
     "test_reward",
     "chance_regret",
     "optimum_regret",
+    "optimum_standard_error",
     "rank",
     "best",
     "learned",
     "n_test_episodes",
 )
+IDEALS = ("training_task", "task", "regret", "standard_error", "exact")
+AGENTS = ("source", "subject", "learning_rate", "discount", "entropy_cost", "stopped")
 BADGE = (
     "source",
     "model",
@@ -113,7 +115,7 @@ class StudyResults:
     sources: tuple[Source, ...]
     looks: dict[str, Look]
     datasets: dict[str, DatasetStatus]
-    evaluation: pd.DataFrame
+    evaluation: pd.DataFrame  # networks on their own task, learners on every task
     summary: pd.DataFrame
     curves: pd.DataFrame
     regressions: pd.DataFrame
@@ -125,14 +127,25 @@ class StudyResults:
     stacking: pd.DataFrame
     typicality: pd.DataFrame
     claims: pd.DataFrame
+    transfer: pd.DataFrame = field(default_factory=pd.DataFrame)  # the best networks on every test task
+    ideals: pd.DataFrame = field(default_factory=pd.DataFrame)  # ideal agent of each training prior on each test
+    agents: pd.DataFrame = field(default_factory=pd.DataFrame)  # every trained network: hyperparameters, stopped
+    volatility: pd.DataFrame = field(default_factory=pd.DataFrame)  # learning rates against volatility
+    episodes: pd.DataFrame = field(default_factory=pd.DataFrame)  # learning rate of every episode
     absent: dict[str, list[str]] = field(default_factory=dict)  # kind of file → files that are not there
 
-    def names(self, kind: str = "", ablated: bool | None = False) -> list[str]:
-        """Names of the sources of one kind, in the order of the config; ``ablated`` None: with and without."""
+    def names(self, kind: str = "", ablated: bool | None = False, matched: bool | None = False) -> list[str]:
+        """Names of the sources of one kind, in the order of the config.
+
+        ``ablated``: networks without reward input; ``matched``: cores of equal parameter count, which stand apart from
+        those of equal hidden size. None: with and without.
+        """
         return [
             s.name
             for s in self.sources
-            if s.kind == (kind or s.kind) and (ablated is None or s.reward_input != ablated)
+            if s.kind == (kind or s.kind)
+            and (ablated is None or s.reward_input != ablated)
+            and (matched is None or s.matched == matched)
         ]
 
     def source(self, name: str) -> Source:
@@ -198,9 +211,13 @@ def load_study(results_dir: str | Path, study: str, config: Mapping | Plan) -> S
         ]
         return read(kind, files)
 
-    fits = [(s.name, model) for s in found.sources for model in found.models]
+    fits = [(s.name, model) for s in found.fitted for model in found.models]
     networks = [s.name for s in found.sources if s.kind == "network"]
-    claims = read("claims", [(root / "claims.csv", {})])
+    claims = read("claims", [(root / "claims" / f"{study}.csv", {})])
+    evaluation = _with_columns(per_source("evaluation", "evaluation", ".csv", ("network", "learner")), EVALUATION)
+    own, transfer = _split(evaluation, networks)
+    volatile = "volatility" in found.analyses
+    agents = read("agents", [(root / "training" / n / "agents.csv", {"source": n}) for n in networks])
     return StudyResults(
         study=study,
         plan=found,
@@ -208,7 +225,7 @@ def load_study(results_dir: str | Path, study: str, config: Mapping | Plan) -> S
         sources=found.sources,
         looks={s.name: look(s) for s in found.sources},
         datasets={s.name: dataset_status(root, study, s.name) for s in found.sources if s.kind == "primate"},
-        evaluation=_with_columns(per_source("evaluation", "evaluation", ".csv", ("network", "learner")), EVALUATION),
+        evaluation=own,
         summary=per_source("summary", "behaviour", ".summary.csv"),
         curves=per_source("curves", "behaviour", ".curves.csv"),
         regressions=per_source("regressions", "behaviour", ".regressions.csv"),
@@ -228,8 +245,26 @@ def load_study(results_dir: str | Path, study: str, config: Mapping | Plan) -> S
         if fits
         else pd.DataFrame(),
         claims=claims[claims["study"] == study].reset_index(drop=True) if len(claims) else claims,
+        transfer=transfer,
+        ideals=_with_columns(
+            read("ideals", [(root / "optimum" / f"{study}.ideals.csv", {})] if found.train_by_test else []), IDEALS
+        ),
+        agents=_with_columns(agents, AGENTS),
+        volatility=per_source("volatility", "behaviour", ".volatility.csv") if volatile else pd.DataFrame(),
+        episodes=per_source("episodes", "behaviour", ".episodes.csv") if volatile else pd.DataFrame(),
         absent=absent,
     )
+
+
+def _split(evaluation: pd.DataFrame, networks: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part the evaluation: networks on their own task with all learners; and the best networks on every task."""
+    trained = (
+        evaluation["training_task"].astype("object").where(evaluation["training_task"].notna(), evaluation["task"])
+    )
+    network = evaluation["source"].isin(networks)
+    best = evaluation["best"].astype(object).fillna(False).astype(bool)
+    own = evaluation[~network | (trained == evaluation["task"])]
+    return own.reset_index(drop=True), evaluation[network & best].reset_index(drop=True)
 
 
 def read_table(path: Path) -> pd.DataFrame | None:

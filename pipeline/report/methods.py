@@ -7,11 +7,13 @@ from types import MappingProxyType
 from markupsafe import Markup
 
 from pipeline.agents import AGENTS
+from pipeline.agents.bayes import kind
 from pipeline.report.load import StudyResults
-from pipeline.report.prose import Paragraph, equation, items, text
+from pipeline.report.prose import Paragraph, bullets, equation, items, text
+from pipeline.report.reconstructions import reconstructions
 from pipeline.report.references import references
-from pipeline.report.statistics import LEARNED
-from pipeline.report.style import reversal_window, task_title
+from pipeline.report.statistics import LEARNED, reflex, simulated_optimum
+from pipeline.report.style import listed, reversal_window, task_title
 from pipeline.tasks import TASKS
 
 WANG = "Wang et al. 2017, arXiv:1611.05763"
@@ -24,7 +26,27 @@ CORES = {  # core → its equation, where it is one line, and the paper that int
     "gru": ("", "Cho et al. 2014, arXiv:1406.1078"),
     "lstm": ("", "Hochreiter & Schmidhuber 1997, Neural Comput 9:1735"),
 }
+OUTCOME_REGRET = r"R_T = \sum_{t=1}^{T} ( \max_k \mu_{t,k} - \mu_{t,a_t} )"
 REGRET = r"R_T = \sum_{t=1}^{T} ( \max_k p_{t,k} - p_{t,a_t} )"
+
+
+OPTIMA = {  # family of tasks → how the optimum's regret is known, and the paper behind it
+    "independent": ("Optimum of independent arms: dynamic programming over success and failure counts, exact.",
+                    "Bellman 1956"),
+    "structured": ("Optimum of arms with p₂ = 1 − p₁: a finite sum over the pooled count, which is sufficient.",
+                   "Feldman 1962"),
+    "reversal": ("Optimum of the reversal task: the greedy filter of the hidden state, its regret an exact sum over "
+                 "outcome sequences.", "Costa et al. 2015"),
+    "restless": ("Every trial's regret counts max(p, 1 − p) of that trial. The optimum is the exact Bayesian filter of "
+                 "p and ν under the prior of the tests, computed numerically, which chooses greedily (no choice buys "
+                 "information here); its expected regret is simulated, over 10,000 episodes of its own, and carries a "
+                 "standard error. Chance is exact, T / 4.", "Behrens et al. 2007"),
+    "two_step": ("p is the probability of reward of a first-stage action, over its transitions; only first-stage "
+                 "choices count. The optimum is the greedy filter of which state pays; its regret is an exact binomial "
+                 "sum, since every outcome speaks for the truth with the same probability.", ""),
+    "informative_arm": ("μ of an arm is what it pays in the episode. The optimum is dynamic programming over the "
+                        "number of arms not yet ruled out and the trials left, exact.", "Bellman 1956"),
+}  # fmt: skip
 
 
 def trial_table(results: StudyResults) -> Paragraph:
@@ -48,13 +70,14 @@ def trial_table(results: StudyResults) -> Paragraph:
 def networks(results: StudyResults) -> Paragraph:
     """Recurrent cores and their inputs."""
     cores = [c for c in dict.fromkeys(s.agent for s in results.sources if s.kind == "network") if c in AGENTS]
-    inputs = sorted({kind for t in results.plan.tasks if t in TASKS for kind in TASKS[t].inputs})
+    found = [TASKS[t] for t in results.plan.tasks if t in TASKS]
+    inputs = list(dict.fromkeys(_input(name, task) for task in found for name in task.inputs))
+    inputs += [f"the state, one-hot ({t.features} states)" for t in found[:1] if t.features]
+    before = "step" if any(t.steps > 1 for t in found) else "trial"
     intro = text(
-        f"A recurrent core feeds a softmax policy and a linear value. Its input is what the task gives: last "
-        f"{', last '.join(k for k in inputs if k != 'time')}{', and time' if 'time' in inputs else ''}. Before the "
-        f"first "
-        "choice of an episode the last action is all zeros and the last reward 0; afterwards they are those of the "
-        "previous trial. The hidden state starts at zero in every episode."
+        f"A recurrent core feeds a softmax policy and a linear value. Its input is what the task gives: "
+        f"{listed(inputs)}. Before the first choice of an episode the last action is all zeros and the last reward 0; "
+        f"afterwards they are those of the previous {before}. The hidden state starts at zero in every episode."
     )
     equations = [equation(CORES[c][0]) for c in cores if CORES.get(c, ("",))[0]]
     html = intro + items((AGENTS[c].title, AGENTS[c].description) for c in cores) + Markup("").join(equations)
@@ -62,34 +85,44 @@ def networks(results: StudyResults) -> Paragraph:
     return Paragraph("Networks", html, tuple(dict.fromkeys(references)))
 
 
+def _input(name: str, task) -> str:
+    """Name one input of a network."""
+    if name == "reward" and task.reward_classes:
+        return f"last reward, one-hot ({task.reward_classes} classes, all zeros before the first choice)"
+    return name if name == "time" else f"last {name}"
+
+
 def regret(results: StudyResults) -> Paragraph:
-    """Regret and its exact optimum."""
+    """Regret, and how its optimum is known, family by family of tasks."""
+    families = list(dict.fromkeys(kind(TASKS[t]) for t in results.plan.tasks if t in TASKS))
+    graded = families == ["informative_arm"]
+    what = "mean outcomes μ" if graded else "reward probabilities p"
     intro = text(
-        "Expected cumulative regret of an episode, from the latent reward probabilities, so that only choices count "
-        "and "
-        "not the luck of outcomes:"
+        f"Expected cumulative regret of an episode, from the latent {what}, so that only choices count and not the "
+        "luck of outcomes:"
     )
-    optimum = text(
-        "The optimum is computed, not simulated: by dynamic programming over success and failure counts (independent "
-        "arms), from the pooled count, which is sufficient (p₂ = 1 − p₁), or with a hidden-state filter (reversal)."
-    )
+    said, cited = zip(*(OPTIMA[f] for f in families), strict=True) if families else ((), ())
+    exact = "restless" not in families
     error = text(
         "Intervals of a core's mean regret and of its ratio to the optimum: Student's t over its networks plus the "
         "sampling error of the test episodes, which all networks share and which does not average out over them "
         "(degrees of freedom after Welch 1947); of a learner, the sampling error over the test episodes. The same "
         "intervals judge the claims. Because all sources meet the same episodes, their regret is also divided by the "
-        "exact Bayes-optimal learner's on these episodes. A network has “learned” when its ranking regret has gone at "
-        f"least {LEARNED} % of the way from chance to the exact optimum, further than win-stay/lose-shift gets "
-        "anywhere."
+        f"Bayes-optimal learner's on these episodes. A network has “learned” when its ranking regret has gone at "
+        f"least {LEARNED} % of the way from chance to the optimum{reflex(results)}."
     )
-    references = (WANG, "Bellman 1956", "Feldman 1962", "Welch 1947")
-    return Paragraph("Regret and its exact optimum", intro + equation(REGRET) + optimum + error, references)
+    html = intro + equation(OUTCOME_REGRET if graded else REGRET) + text(*said, simulated_optimum(results)) + error
+    title = "Regret and its exact optimum" if exact else "Regret and its optimum"
+    return Paragraph(title, html, tuple(dict.fromkeys((WANG, *filter(None, cited), "Welch 1947"))))
 
 
 def tasks(results: StudyResults) -> Paragraph:
     """Tasks of the study, from their registry."""
     found = [TASKS[t] for t in results.plan.tasks if t in TASKS]
     html = items((task_title(t.name), f"{t.trials} trials; {t.description}") for t in found)
+    lines = reconstructions(results)
+    if lines:
+        html += text("Not printed in the paper, our reconstruction (R), or otherwise read by us:") + bullets(lines)
     return Paragraph("Tasks", html, tuple(dict.fromkeys(t.citation for t in found if t.citation)))
 
 
@@ -132,6 +165,8 @@ PARAGRAPHS: Mapping[str, Callable[[StudyResults], Paragraph]] = MappingProxyType
         "training": _later("methods_training", "training"),
         "rollouts": _later("methods_training", "rollouts"),
         "regret": regret,
+        "volatility": _later("methods_restless", "volatility"),
+        "two_step": _later("methods_two_step", "two_step"),
         "tasks": tasks,
         "learners": learners,
         **{

@@ -34,8 +34,11 @@ def datasets(results: StudyResults) -> Paragraph:
 
 
 def behaviour(results: StudyResults) -> Paragraph:
-    """Summary statistics and curves, from their registries."""
-    measures = (*STATISTICS.values(), *CURVES.values())
+    """Summary statistics and curves that this study has, from their registries."""
+    there = set(results.summary["statistic"]) if len(results.summary) else set()
+    drawn = set(results.curves["curve"]) if len(results.curves) else set()
+    measures = [m for registry, found in ((STATISTICS, there), (CURVES, drawn))
+                for name, m in registry.items() if name in found]  # fmt: skip
     html = text("Intervals are 95 % percentile intervals of the bootstrap; trials are never resampled.")
     html += items((m.title, f"{m.equation} ({m.unit})") for m in measures)
     return Paragraph("Behaviour", html, tuple(dict.fromkeys(m.citation for m in measures if m.citation)))

@@ -1,12 +1,15 @@
 """Methods paragraphs of training: the loss, every setting beside what Wang et al. 2017 print, and the selection."""
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from pipeline.agents import AGENTS
 from pipeline.plan import Plan
 from pipeline.report.load import StudyResults
+from pipeline.report.printed import EXPERIMENTS, R, printed
 from pipeline.report.prose import Paragraph, equation, rows, text
-from pipeline.report.style import listed
+from pipeline.report.style import listed, task_label
 from pipeline.tasks import TASKS
 from pipeline.training import Training
 
@@ -18,7 +21,7 @@ ADVANTAGE = (
     r"R_t = A_t + V_t, \quad V_{T+1} = 0"
 )
 NORMALISED = r"\hat{A}_t = (A_t - \langle A \rangle) / (s_A + 10^{-6})"
-R = "reconstruction (R)"
+DECAY = {"linear": "linear decay to 0 at the last update"}
 OPTIMISERS = {
     "rmsprop": "RMSProp: v ← .99 v + .01 g², θ ← θ − η g / √(v + ε); ε = 1e-8, inside the root",
     "adam": "Adam: β = (.9, .999), ε = 1e-8, outside the root",
@@ -30,38 +33,37 @@ def _span(value: tuple[float, float], scale: str) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}, {scale}"
 
 
-def _differs(printed: float) -> Callable[[object], bool]:
-    return lambda value: value != printed
-
-
-# Field of `Training` → (name, how its value reads, what Wang et al. 2017 print, whether a value departs from that).
-FIELDS: dict[str, tuple[str, Callable, str, Callable[[object], bool] | None]] = {
-    "settings": ("Hyperparameter settings per core and task, one network each", str, "100", _differs(100)),
-    "training_episodes": ("Training episodes per network", "{:,}".format, "20,000 (experiment 1)", _differs(20_000)),
-    "episodes_per_update": ("Episodes per update", str, "1", _differs(1)),
-    "learning_rate": ("Learning rate η", lambda v: _span(v, "log-uniform"), f"tuned; range {R}", None),
-    "discount": ("Discount γ", lambda v: _span(v, "1 − γ log-uniform"), f"tuned; range {R}", None),
-    "entropy_cost": ("Entropy cost β_e (per nat)", lambda v: _span(v, "log-uniform"),
-                     f".05 in the table, “sampled” in the text; range {R}", lambda v: v != (0.05, 0.05)),
-    "value_cost": ("Value cost β_v, of ½ (R − V)²", "{:g}".format, ".05", _differs(0.05)),
-    "trace": ("λ of the generalised advantage", lambda v: f"{v:g}" + (" (full return)" if v == 1 else ""),
-              "n-step return of A2C/A3C", _differs(1.0)),
+# Field of `Training` → its name and how its value reads; what Wang et al. 2017 print: `pipeline.report.printed`.
+FIELDS: dict[str, tuple[str, Callable]] = {
+    "settings": ("Hyperparameter settings per core and task, one network each", str),
+    "training_episodes": ("Training episodes per network", "{:,}".format),
+    "episodes_per_update": ("Episodes per update", str),
+    "learning_rate": ("Learning rate η", lambda v: _span(v, "log-uniform")),
+    "discount": ("Discount γ", lambda v: _span(v, "1 − γ log-uniform")),
+    "entropy_cost": ("Entropy cost β_e (per nat)", lambda v: _span(v, "log-uniform")),
+    "value_cost": ("Value cost β_v, of ½ (R − V)²", "{:g}".format),
+    "trace": ("λ of the generalised advantage", lambda v: f"{v:g}" + (" (full return)" if v == 1 else "")),
     "normalise_advantage": ("Advantages centred and divided by their SD, per network and update",
-                            lambda v: "yes" if v else "no", "not mentioned", bool),
-    "optimiser": ("Optimiser", OPTIMISERS.__getitem__, R, None),
-    "clip": ("Largest gradient norm, per network", lambda v: f"{v:g}" if v else "no clipping", R, None),
-    "learning_rate_schedule": ("Learning rate over training",
-                               lambda v: {"linear": "linear decay to 0 at the last update"}.get(v, v), R, None),
-    "entropy_schedule": ("Entropy cost over training",
-                         lambda v: {"linear": "linear decay to 0 at the last update"}.get(v, v), R, None),
-    "time_input": ("Time input", lambda v: "t / T" if v == "fraction" else "t", f"t; its scaling {R}", None),
+                            lambda v: "yes" if v else "no"),
+    "optimiser": ("Optimiser", OPTIMISERS.__getitem__),
+    "clip": ("Largest gradient norm, per network", lambda v: f"{v:g}" if v else "no clipping"),
+    "learning_rate_schedule": ("Learning rate over training", lambda v: DECAY.get(v, v)),
+    "entropy_schedule": ("Entropy cost over training", lambda v: DECAY.get(v, v)),
+    "time_input": ("Time input", lambda v: "t / T" if v == "fraction" else "t"),
     "stop_at_chance": ("Networks still at chance after a third of the training",
-                       lambda v: "stopped" if v else "trained to the end", R, None),
+                       lambda v: "stopped" if v else "trained to the end"),
 }  # fmt: skip
+DRAWN = {"learning_rate": "learning rate", "discount": "γ", "entropy_cost": "β_e"}  # what a random search draws
+TUNING = (
+    "At the scales quick and standard the ranges of learning rate, entropy cost and discount, λ, the clip of the "
+    "gradient, and rank and gain of the low-rank core were chosen by sweeps for low regret at other seeds, on ranking "
+    "episodes."
+)
+GAIN = 1.2  # g of the low-rank core's first weights (`pipeline.agents.cores.LowRank`)
 INITIAL = (
-    "recurrent weights orthogonal (per gate); low rank: m = n = √N Q, Q with orthonormal columns, so that the non-zero "
-    "eigenvalues are 1; input weights normal, variance 1 / inputs; biases 0, LSTM forget bias 1; policy weights .01 × "
-    "orthonormal; value weights 0"
+    f"recurrent weights orthogonal (per gate); low rank: m = n = g √N Q, Q with orthonormal columns and g = {GAIN:g}, "
+    f"so that the non-zero eigenvalues of m nᵀ / N are g² = {GAIN**2:g}; input weights normal, variance 1 / inputs; "
+    "biases 0, LSTM forget bias 1; policy weights .01 × orthonormal; value weights 0"
 )
 
 
@@ -75,87 +77,244 @@ def effective(results: StudyResults) -> dict[str, list[Training]]:
     return found
 
 
-def _value(found: dict[str, list[Training]], name: str, show: Callable) -> str:
-    """Value of a setting; where cores or tasks differ, every core's."""
-    by_core = {core: list(dict.fromkeys(show(getattr(t, name)) for t in own)) for core, own in found.items()}
-    if len({tuple(values) for values in by_core.values()}) == 1:
-        return " | ".join(next(iter(by_core.values())))
-    return "; ".join(f"{core}: {' | '.join(values)}" for core, values in by_core.items())
+@dataclass(frozen=True)
+class Trained:
+    """One population: the name of its core in the registry and on the page, its task, its settings."""
+
+    agent: str
+    core: str
+    task: str
+    ablated: bool
+    matched: bool
+    training: Training
+
+
+def populations(results: StudyResults) -> list[Trained]:
+    """List the networks' populations of a study as trained, those without reward input last."""
+    plan = Plan(results.config)
+    found = [
+        Trained(
+            s.agent, _core(results, s.name), s.task, s.ablated, s.matched, Training.from_mapping(plan.training(s.name))
+        )
+        for s in results.sources
+        if s.kind == "network"
+    ]
+    return sorted(found, key=lambda p: p.ablated)
+
+
+def _labels(tasks) -> str:
+    return listed(map(task_label, tasks))
+
+
+def _by_task(texts: dict[str, str], form: str = "{0}: {1}", between: str = "; ") -> str:
+    """Join what holds for single tasks; once where it holds for all."""
+    tasks: dict[str, list[str]] = {}
+    for task, said in texts.items():
+        tasks.setdefault(said, []).append(task)
+    if len(tasks) == 1:
+        return next(iter(tasks))
+    return between.join(form.format(_labels(own), said) for said, own in tasks.items())
+
+
+def _core(results: StudyResults, source: str) -> str:
+    """Name of a core without a comma, to stand in a list: “LSTM (23 units)”."""
+    name, _, rest = results.label(source).partition(", ")
+    return f"{name} ({rest})" if rest else name
+
+
+def _value(found: list[Trained], name: str, show: Callable) -> str:
+    """Value of a setting; where tasks differ, every task's, and where cores do, every core's.
+
+    Networks without reward input and cores of matched size are named only where they differ from their core.
+    """
+    core = {(p.agent, p.task): show(getattr(p.training, name)) for p in found if not (p.ablated or p.matched)}
+    shown: dict[str, dict[str, str]] = {}  # core → task → value
+    for p in found:
+        value = show(getattr(p.training, name))
+        if not (p.ablated or p.matched) or value != core.get((p.agent.rstrip("0123456789"), p.task)):
+            shown.setdefault(p.core, {})[p.task] = value
+    together: dict[str, set[str]] = {}
+    for own in shown.values():
+        for task, value in own.items():
+            together.setdefault(task, set()).add(value)
+    if all(len(values) == 1 for values in together.values()):
+        return _by_task({task: next(iter(values)) for task, values in together.items()})
+    cores: dict[str, list[str]] = {}
+    for label, own in shown.items():
+        cores.setdefault(_by_task(own, "{1} on {0}", " and "), []).append(label)
+    return "; ".join(f"{' / '.join(own)}: {value}" for value, own in cores.items())
+
+
+def _beside(name: str, values: dict[str, list]) -> tuple[str, str]:
+    """Look up what is printed of a setting, and say whether ours (task → values) departs from it, on which tasks."""
+    entries = {task: entry for task in values if (entry := printed(task, name)) is not None}
+    if not entries:
+        return "", ""
+    apart = [t for t, entry in entries.items() if entry.departs and any(map(entry.departs, values[t]))]
+    remark = "" if not apart else "differs" if len(apart) == len(values) else f"differs ({_labels(apart)})"
+    return _by_task({task: entry.text for task, entry in entries.items()}), remark
 
 
 def settings_rows(results: StudyResults) -> list[tuple[str, str, str, str]]:
-    """Every setting: name, value at this scale, what Wang et al. 2017 print, whether ours departs from it."""
-    found, scale = effective(results), results.config["scales"][results.config["scale"]]
-    every = [t for own in found.values() for t in own]
+    """Every setting: name, value at this scale, what Wang et al. 2017 print for the task, whether ours departs."""
+    found, scale = populations(results), results.config["scales"][results.config["scale"]]
+    tasks = [t for t in results.plan.tasks if t in {p.task for p in found}]
+    timed = any("time" in TASKS[t].inputs for t in tasks)
     table = []
-    for name, (title, show, printed, departs) in FIELDS.items():
-        remark = "differs" if departs and any(departs(getattr(t, name)) for t in every) else ""
-        table.append((title, _value(found, name, show), printed, remark))
-    cores = dict.fromkeys(s.agent for s in results.sources if s.kind == "network")
+    for name, (title, show) in FIELDS.items():
+        values = {t: [getattr(p.training, name) for p in found if p.task == t] for t in tasks}
+        shown = _value(found, name, show) if timed or name != "time_input" else "not an input of this task"
+        table.append((title, shown, *_beside(name, values)))
+    cores = dict.fromkeys(s.agent for s in results.sources if s.kind == "network" and not s.matched)
     units = sorted({AGENTS[c].settings["units"] for c in cores})
-    trials = sorted({TASKS[t].trials for t in results.plan.tasks if t in TASKS})
-    tests, whole = scale["test_episodes"], trials == [100]
-    timed = any("time" in TASKS[t].inputs for t in results.plan.tasks if t in TASKS)
-    if not timed:
-        table = [
-            (t, "not an input of this task", *rest) if t == "Time input" else (t, v, *rest) for t, v, *rest in table
-        ]
+    tests = scale["test_episodes"]
+    unrolled = _by_task({t: _unrolled(t) for t in tasks})
+    known = any(t in EXPERIMENTS for t in tasks)
     return [
-        ("Units", listed(map(str, units)), "48 (LSTM)", "" if units == [48] else "differs"),
-        (
-            "Trials unrolled",
-            f"{listed(map(str, trials))} (the whole episode)",
-            "100",
-            "" if whole else "task of other length",
-        ),
+        ("Units", listed(map(str, units)), "48 (LSTM)" if known else "", "differs" if known and units != [48] else ""),
+        ("Trials unrolled", unrolled, *_beside("trials", {t: [TASKS[t].trials] for t in tasks})),
         (
             "Inputs before the first choice",
             "action zeros, reward 0",
-            f"inputs last action, last reward, t; first values {R}",
+            f"inputs last action, last reward, t; first values {R}" if known else "",
             "",
         ),
-        ("Initial weights", INITIAL, R, ""),
+        ("Initial weights", INITIAL, R if known else "", ""),
         *table,
-        ("Test episodes", f"{tests:,}", "300", "" if tests == 300 else "differs"),
+        ("Test episodes", f"{tests:,}", *_beside("test_episodes", {t: [tests] for t in tasks})),
     ]
+
+
+def _unrolled(task: str) -> str:
+    trials, steps = TASKS[task].trials, TASKS[task].steps
+    steps_ = f"{trials * steps} steps ({trials} trials)" if steps > 1 else f"{trials}"
+    return f"{steps_} (the whole episode)" if steps == 1 else f"{steps_}, the whole episode"
+
+
+def at_paper_scale(results: StudyResults) -> str:
+    """Say which settings the scale “paper” takes as printed, and where it departs or reconstructs."""
+    if "paper" not in results.config["scales"]:
+        return ""
+    table = settings_rows(replace(results, config={**results.config, "scale": "paper"}))
+    # Named by what stands before the first comma: “Largest gradient norm, per network”.
+    apart = [title.split(",")[0] for title, _, _, remark in table if remark]
+    free = [title.split(",")[0] for title, _, said, _ in table if re.search(r"\bR\b", said)]
+    beyond = f", except of these: {'; '.join(apart)}" if apart else ""
+    return (
+        f"The scale “paper” takes the value printed for the experiment of every setting that has one{beyond}. What is "
+        f"wholly or in part reconstructed (R) is so at that scale, too: {'; '.join(free)}."
+    )
 
 
 def training(results: StudyResults) -> Paragraph:
     """Loss, and every hyperparameter."""
-    found = effective(results)
+    found = populations(results)
     if not found:
         return Paragraph("Training", text("No network is trained in this study."))
-    normalised = any(t.normalise_advantage for own in found.values() for t in own)
+    normalised = any(p.training.normalise_advantage for p in found)
+    varied, fixed = drawn(p.training for p in found)
+    own = "weights and seed"
+    if varied:
+        own = f"weights and seed, and {listed(varied)} drawn at random from the ranges below"
     html = text(
         "Synchronous advantage actor–critic with full backpropagation through each episode. Each network of a core and "
-        "task has its own weights, seed, learning rate, discount and entropy cost, drawn at random. The loss "
-        "is averaged "
-        "over the trials and episodes of an update; advantage and target carry no gradient:"
+        f"task has its own {own}{_fixed(fixed)}. The loss is averaged over the steps and episodes of an update; "
+        "advantage and target carry no gradient:"
     )
     html += equation(LOSS_NORMALISED if normalised else LOSS) + equation(ADVANTAGE)
     if normalised:
         html += equation(NORMALISED) + text(
-            "The mean and the standard deviation s are those of one network's advantages over the trials and episodes "
+            "The mean and the standard deviation s are those of one network's advantages over the steps and episodes "
             "of the update. Dividing by s takes the size of rewards out of the policy "
             "gradient, so that β_e here is not on the scale of a β_e of the same size in Wang et al. 2017."
         )
-    html += rows(("Setting", "Here", "Wang et al. 2017", "Departure"), settings_rows(results))
-    html += text(
-        "R: not printed in the paper, our reconstruction. Where the last column says “differs”, this scale "
-        "departs from "
-        "what is printed; the scale “paper” trains with the printed numbers."
-    )
+    table = settings_rows(results)
+    if any(p.task in EXPERIMENTS for p in found):
+        html += rows(("Setting", "Here", "Wang et al. 2017", "Departure"), table)
+        html += text(
+            "R: not printed in the paper, our reconstruction. Where the last column says “differs”, this scale "
+            f"departs from what is printed. {at_paper_scale(results)}"
+        )
+    else:
+        html += rows(("Setting", "Here"), (row[:2] for row in table))
+        html += text("The task is not one of Wang et al. 2017, who print no settings for it.")
+    html += text(TUNING, unequal(results, None))
     return Paragraph("Training", html, ("Mnih et al. 2016", "Schulman et al. 2016", WANG))
 
 
-def selection(results: StudyResults) -> str:
-    """Say of whom networks' intervals speak: the selected part of a search."""
-    settings = results.config["scales"][results.config["scale"]]["settings"]
-    return (
-        f"The networks of a core are the best {results.plan.best} of {settings} random hyperparameter settings, with "
-        "different learning rate, γ and β_e: their means and intervals describe the selected upper part of a search, "
-        "not a population of such networks."
-    )
+def drawn(trainings) -> tuple[list[str], list[str]]:
+    """Name the hyperparameters that a random search draws (for some population at least), and those that are fixed."""
+    trainings = list(trainings)
+    varied = [f for f in DRAWN if any(low < high for low, high in (getattr(t, f) for t in trainings))]
+    return [DRAWN[f] for f in varied], [DRAWN[f] for f in DRAWN if f not in varied]
+
+
+def _fixed(names: list[str]) -> str:
+    return f" ({listed(names)} {'is' if len(names) == 1 else 'are'} fixed)" if names else ""
+
+
+def _asked(results: StudyResults, matched: bool | None) -> dict[str, Training]:
+    plan = Plan(results.config)
+    return {n: Training.from_mapping(plan.training(n)) for n in results.names("network", matched=matched)}
+
+
+def _counts(results: StudyResults, found: dict[str, Training]) -> tuple[str, bool]:
+    """Write how many settings were trained, and whether cores differ in it."""
+    groups: dict[int, list[str]] = {}
+    for name, own in found.items():
+        groups.setdefault(own.settings, []).append(_core(results, name))
+    most = max(groups, key=lambda settings: len(groups[settings]))
+    others = [f"{listed(dict.fromkeys(labels))} {n}" for n, labels in sorted(groups.items()) if n != most]
+    return (f"{most} ({', '.join(others)})" if others else f"{most}"), bool(others)
+
+
+def selection(results: StudyResults, matched: bool | None = False) -> str:
+    """Say of whom networks' intervals speak, the selected part of a search, and in what else cores differ.
+
+    ``matched``: as in `StudyResults.names`.
+    """
+    found = _asked(results, matched)
+    if not found:
+        return ""
+    number, _ = _counts(results, found)
+    varied, fixed = drawn(found.values())
+    best = f"The networks of a core are the best {results.plan.best} of {number}"
+    if varied:
+        who = (
+            f"{best} random hyperparameter settings, each with a seed, {listed(varied)} of its own{_fixed(fixed)}: "
+            "their means and intervals describe the selected upper part of a search, not a population of such networks."
+        )
+    else:
+        who = (
+            f"{best} by the ranking episodes, alike in all hyperparameters and different in their seed alone: their "
+            "means and intervals describe the selected upper part of them, not a population of such networks."
+        )
+    return " ".join(filter(None, (who, unequal(results, matched))))
+
+
+def unequal(results: StudyResults, matched: bool | None = False) -> str:
+    """Say where cores differ in how many settings were tried and how long each was trained; empty if they do not."""
+    found = _asked(results, matched)
+    if not found:
+        return ""
+    tasks: dict[tuple, list[str]] = {}  # (label, training episodes) of every core → tasks
+    for task in results.plan.tasks:
+        own = {_core(results, n): t.training_episodes for n, t in found.items() if results.source(n).task == task}
+        if len(set(own.values())) > 1:
+            tasks.setdefault(tuple(own.items()), []).append(task)
+    said = []
+    for own, where in tasks.items():
+        lengths: dict[int, list[str]] = {}
+        for label, episodes in own:
+            lengths.setdefault(episodes, []).append(label)
+        parts = [f"{listed(labels)} {episodes:,}" for episodes, labels in sorted(lengths.items(), reverse=True)]
+        place = f"On {_labels(where)}, training" if len(results.plan.tasks) > 1 else "Training"
+        said.append(f"{place} episodes: {'; '.join(parts)}.")
+    apart = _counts(results, found)[1]
+    if not said and not apart:
+        return ""
+    what = " and ".join(filter(None, ("selection" if apart else "", "training" if said else "")))
+    return " ".join([*said, f"A difference between cores is therefore one of {what}, too."])
 
 
 def rollouts(results: StudyResults) -> Paragraph:
@@ -166,4 +325,9 @@ def rollouts(results: StudyResults) -> Paragraph:
         f"{scale['ranking_episodes']:,} episodes, and the best {results.plan.best} are reported on "
         f"{scale['test_episodes']:,} others, the same for every source; all settings are shown beside them."
     )
+    if any(TASKS[t].test_settings for t in results.plan.tasks):
+        html += text(
+            "The ranking episodes have the distribution of the test episodes, not that of the training: what training "
+            "leaves out (the middle third of the volatilities) takes part in the choice of the best."
+        )
     return Paragraph("Frozen test", html + text(selection(results)), (WANG,))

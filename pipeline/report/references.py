@@ -3,8 +3,14 @@
 import re
 
 FULL = (
+    ("Akam et al. 2015", "Akam T, Costa R, Dayan P (2015) Simple plans or sophisticated habits? State, transition and "
+     "learning interactions in the two-step task. PLoS Comput Biol 11:e1004648"),
+    ("Akam, Costa & Dayan 2015", "Akam T, Costa R, Dayan P (2015) Simple plans or sophisticated habits? State, "
+     "transition and learning interactions in the two-step task. PLoS Comput Biol 11:e1004648"),
     ("Auer et al. 2002", "Auer P, Cesa-Bianchi N, Fischer P (2002) Finite-time analysis of the multiarmed bandit "
      "problem. Machine Learning 47:235–256"),
+    ("Behrens et al. 2007", "Behrens TEJ, Woolrich MW, Walton ME, Rushworth MFS (2007) Learning the value of "
+     "information in an uncertain world. Nat Neurosci 10:1214–1221"),
     ("Bellman 1956", "Bellman R (1956) A problem in the sequential design of experiments. Sankhyā 16:221–229"),
     ("Cho et al. 2014", "Cho K, van Merriënboer B, Gulcehre C, Bahdanau D, Bougares F, Schwenk H, Bengio Y (2014) "
      "Learning phrase representations using RNN encoder–decoder for statistical machine translation. arXiv:1406.1078"),

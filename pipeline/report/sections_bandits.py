@@ -7,7 +7,8 @@ from pipeline.report import figures_training
 from pipeline.report.blocks import Absent, Block, Cell, Figure, Note, Row, Table
 from pipeline.report.load import StudyResults
 from pipeline.report.methods_training import selection
-from pipeline.report.statistics import LEARNED, regret_table
+from pipeline.report.sections_limits import all_settings
+from pipeline.report.statistics import LEARNED, reflex, regret_table, simulated_optimum
 from pipeline.report.style import count, interval, listed, number, task_label, task_title
 
 CLOSE = 1.25  # times the optimum: what the tables mark as close
@@ -57,7 +58,7 @@ def summary(results: StudyResults) -> list[Block]:
     ]
     groups: dict[str, list[str]] = {}
     for source in results.sources:
-        if source.reward_input and source.kind != "primate":
+        if source.reward_input and source.kind != "primate" and not source.matched:
             groups.setdefault(results.label(source.name), []).append(source.name)
     for label, names in groups.items():
         cells = [Cell(label)]
@@ -78,8 +79,8 @@ def summary(results: StudyResults) -> list[Block]:
         "Regret as a multiple of the exact optimum of each distribution (1 is optimal, no unit). Networks: mean of the "
         "best settings with its 95 % interval over agents and the test episodes that they share, and how many of all "
         f"settings learned (their regret on the ranking episodes has gone {LEARNED} % of the way from chance to the "
-        "optimum, further than win-stay/lose-shift gets anywhere); learners: 95 % interval over the test episodes. "
-        f"{selection(results)} "
+        f"optimum{reflex(results)}); learners: 95 % interval over the test episodes. "
+        f"{selection(results)} {simulated_optimum(results)} "
         f"Shaded: within {CLOSE} × the optimum."
     )
     title = "Regret ÷ exact optimum, by training and test distribution"
@@ -145,7 +146,8 @@ def regret_full(results: StudyResults) -> list[Block]:
         "(–: it did "
         "not run), which removes the luck of the draw of episodes. Learned: settings whose regret has gone "
         f"{LEARNED} % "
-        "of the way from chance to the optimum, on the ranking episodes. Median: of all settings. " + selection(results)
+        "of the way from chance to the optimum, on the ranking episodes. Median: of all settings. "
+        + " ".join(filter(None, (selection(results), simulated_optimum(results))))
     )
     columns = (
         "Source",
@@ -166,8 +168,8 @@ def exploration(results: StudyResults) -> list[Block]:
 
 
 def settings(results: StudyResults) -> list[Block]:
-    """Regret against learning rate."""
-    return [figures_training.settings(results)]
+    """Regret against learning rate; how many settings learned or were stopped, and their spread."""
+    return [figures_training.settings(results), *all_settings(results)]
 
 
 def training(results: StudyResults) -> list[Block]:

@@ -29,6 +29,13 @@ LEARNERS = {  # greys, told apart by their dashes
     "ucb": ("#86919c", (2, 2)),
     "rescorla_wagner": ("#6b7783", (7, 2, 2, 2)),
     "random": ("#a7b0b9", (1, 3)),
+    "thompson_walk": ("#6b7783", (4, 2, 1, 2)),
+    "thompson_target": ("#6b7783", (4, 3, 4, 1)),
+    "rescorla_wagner_slow": ("#4b5661", (12, 3, 2, 3)),
+    "rescorla_wagner_fast": ("#86919c", (3, 1, 1, 1)),
+    "model_based": ("#4b5661", (9, 2)),
+    "model_free": ("#86919c", (3, 4)),
+    "bayes_knows_volatility": ("#1f2933", (14, 4)),
 }
 DASHES = ((1, 0), (5, 2), (2, 2), (7, 2, 2, 2), (1, 3), (9, 3))  # animals, in the order of the registry
 SUBSCRIPTS = str.maketrans("aehijklmnoprstuvx", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")  # the letters that Unicode has
@@ -48,7 +55,9 @@ def look(source) -> Look:
     """Name and colour of a source (`pipeline.plan.Source`): the same on every page."""
     if source.kind == "network":
         label = AGENTS[source.agent].title if source.agent in AGENTS else source.agent
-        colour = CORES.get(source.agent, SKY)
+        colour = CORES.get(source.agent.rstrip("0123456789"), SKY)  # lstm23 has the colour of lstm
+        if source.matched:
+            return Look(label, colour, (6, 2))
         return Look(label, colour) if source.reward_input else Look(f"{label}, no reward input", colour, (3, 2))
     if source.kind == "learner":
         colour, dash = LEARNERS.get(source.agent, (MUTED, (3, 3)))
@@ -132,6 +141,13 @@ def count(value) -> str:
 def interval(low, high, digits: int = 3) -> str:
     """Interval in brackets; nothing where it is missing."""
     return "" if missing(low) or missing(high) else f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def span(values, write=count) -> str:
+    """Smallest and largest of some numbers, ``12 to 24``; one number where they are equal; an en dash without any."""
+    values = [float(v) for v in values if not missing(v)]
+    low, high = (write(end(values)) if values else "–" for end in (min, max))
+    return low if low == high else f"{low} to {high}"
 
 
 def plural(n: int, one: str, many: str = "") -> str:

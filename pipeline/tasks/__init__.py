@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 
 
 class World(Protocol):
-    """A batch of episodes, stepped together; ``steps`` steps, each with ``actions`` possible actions."""
+    """A batch of episodes, stepped together; ``steps`` steps in all, each with ``actions`` possible actions."""
 
     steps: int
     actions: int
@@ -41,8 +41,13 @@ class Task:
     trials: int
     world: str  # "module:Class", imported only when episodes begin
     settings: Mapping = field(default_factory=lambda: MappingProxyType({}))
+    test_settings: Mapping = field(default_factory=lambda: MappingProxyType({}))  # where tests differ from training
     inputs: tuple[str, ...] = ("action", "reward")  # what a network sees besides the observation
     features: int = 0  # size of the observation
+    steps: int = 1  # steps of the world per trial
+    # A reward that networks see as one of so many classes: "module:function" of (one-hot action, reward) → class.
+    reward_classes: int = 0
+    reward_coding: str = ""
     description: str = ""
     citation: str = ""
 
@@ -50,10 +55,17 @@ class Task:
         """Draw fresh episodes for a population.
 
         With ``shared`` every agent meets the same episodes (latent probabilities *and* the outcome each option would
-        give on each trial): the way agents are tested. In training each agent has its own.
+        give on each trial), drawn from the distribution of the tests: the way agents are tested. In training each
+        agent has its own.
         """
         module, name = self.world.split(":")
-        return getattr(import_module(module), name)(self, agents, episodes, generator, shared, **self.settings)
+        settings = {**self.settings, **self.test_settings} if shared else self.settings
+        return getattr(import_module(module), name)(self, agents, episodes, generator, shared, **settings)
+
+    @property
+    def tested(self) -> Mapping:
+        """Settings of the episodes that agents are tested on."""
+        return {**self.settings, **self.test_settings}
 
 
 def _bandit(name: str, title: str, description: str, **settings) -> Task:
@@ -67,6 +79,24 @@ def _bandit(name: str, title: str, description: str, **settings) -> Task:
         inputs=("action", "reward", "time"),
         description=description,
         citation="Wang et al. 2017, arXiv:1611.05763, experiments 1 and 2",
+    )
+
+
+def _restless(name: str, scale: str, word: str) -> Task:
+    return Task(
+        name=name,
+        title=f"Restless bandit, volatility as {word}",
+        options=2,
+        trials=150,
+        world="pipeline.tasks.restless:RestlessArms",
+        settings=MappingProxyType({"volatility": ((0, 2 / 30), (4 / 30, 6 / 30)), "scale": scale}),
+        test_settings=MappingProxyType({"volatility": ((0, 6 / 30),)}),
+        inputs=("action", "reward", "time"),
+        description=(
+            f"p1 starts uniform on [0, 1] and walks with reflected Gaussian steps of {word} ν, p2 = 1 − p1; ν is fixed "
+            "within an episode, in training uniform on [0, 2/30] ∪ [4/30, 6/30], in tests uniform on [0, 6/30]"
+        ),
+        citation="Wang et al. 2017, arXiv:1611.05763, experiment 4",
     )
 
 
@@ -92,6 +122,41 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                     "outcome falls on trial 31 … 50, as in the monkeys' data"
                 ),
                 citation="Costa et al. 2016, Neuron 92:505; reversal trial as measured in the released data",
+            ),
+            Task(
+                name="informative_arm",
+                title="Eleven arms, one informative",
+                options=11,
+                trials=5,
+                world="pipeline.tasks.informative_arm:InformativeArm",
+                inputs=("action", "reward", "time"),
+                reward_classes=12,
+                reward_coding="pipeline.tasks.informative_arm:reward_class",
+                description=(
+                    "one of arms 1–10 (the target) pays 5, the nine others 1; arm 11 pays a tenth of the target's "
+                    "number (.1 … 1) and so tells it; outcomes are certain; networks see the reward as one of 12 "
+                    "classes"
+                ),
+                citation="Wang et al. 2017, arXiv:1611.05763, experiment 3",
+            ),
+            _restless("restless", "variance", "variance"),
+            _restless("restless_sd", "sd", "standard deviation"),
+            Task(
+                name="two_step",
+                title="Two-step task",
+                options=2,
+                trials=10,
+                steps=2,
+                world="pipeline.tasks.two_step:TwoStep",
+                settings=MappingProxyType({"common": 0.75, "pays": (0.9, 0.1)}),
+                inputs=("action", "reward", "time"),
+                features=3,
+                description=(
+                    "at the first stage action 1 leads to S2 with .75 and to S3 with .25, action 2 the other way "
+                    "round; one of S2 and S3 pays with .9, the other with .1, fixed within an episode; at the second "
+                    "stage any action collects the outcome"
+                ),
+                citation="Wang et al. 2017, arXiv:1611.05763, experiment 5; Daw et al. 2011, Neuron 69:1204",
             ),
         )
     }

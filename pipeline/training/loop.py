@@ -161,10 +161,11 @@ class Trainer:
         self.update += 1
         rate = self.rate * (left if t.learning_rate_schedule == "linear" else 1)
         self.optimiser.step(self.flat, clip(gradient, t.clip), rate, self.update)
-        self._record(torch.stack([outcome.reward, outcome.entropy, outcome.value_loss], -1).double().cpu())
+        reward = outcome.reward * self.task.steps  # of a trial, which may have several steps
+        self._record(torch.stack([reward, outcome.entropy, outcome.value_loss], -1).double().cpu())
         if t.stop_at_chance and self.update == max(1, t.updates // 3):
             self._stop_at_chance()
-        return float(outcome.reward.mean())
+        return float(reward.mean())
 
     def _record(self, measured: torch.Tensor) -> None:
         """Add to the current row of the curve; a row ends with every ``CURVE_ROWS``-th part of the training."""
@@ -247,5 +248,5 @@ def chance_reward(task: Task, seed: int, episodes: int = 2000) -> tuple[float, f
     draw = generator(seed, "chance", task.name)
     world = task.begin(1, episodes, draw)
     total = sum(world.act(draw.integers(world.actions, size=(1, episodes))).astype(float) for _ in range(world.steps))
-    mean = total[0] / world.steps
+    mean = total[0] / task.trials
     return float(mean.mean()), float(mean.std() / np.sqrt(episodes))

@@ -20,3 +20,23 @@ rule behaviour:
         seed=plan.seed,
     script:
         "../scripts/behaviour.py"
+
+
+# Learning rate against volatility, episode by episode; for the studies whose tasks have a volatility.
+rule volatility:
+    input:
+        trials=f"{plan.results}/trials/{{study}}/{{source}}.parquet",
+    output:
+        volatility=f"{plan.results}/behaviour/{{study}}/{{source}}.volatility.csv",
+        episodes=f"{plan.results}/behaviour/{{study}}/{{source}}.episodes.csv",
+    log:
+        f"logs/{plan.scale}/volatility/{{study}}.{{source}}.log",
+    benchmark:
+        f"benchmarks/{plan.scale}/volatility/{{study}}.{{source}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_hash("pipeline.behaviour.volatility"),
+    script:
+        "../scripts/volatility.py"

@@ -19,10 +19,33 @@ rule optimum:
         "../scripts/optimum.py"
 
 
+# Ideal agent of every training prior on every test prior: what the train-by-test matrix is held against.
+rule ideals:
+    output:
+        f"{plan.results}/optimum/{{study}}.ideals.csv",
+    log:
+        f"logs/{plan.scale}/ideals/{{study}}.log",
+    benchmark:
+        f"benchmarks/{plan.scale}/ideals/{{study}}.tsv"
+    wildcard_constraints:
+        study="|".join(plan.studies),
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=lambda w: steps.ideals_code(plan.studies[w.study].tasks),
+        tasks=lambda w: plan.studies[w.study].tasks,
+    script:
+        "../scripts/ideals.py"
+
+
 rule network_trials:
     input:
         population=f"{plan.results}/training/{{source}}/population.safetensors",
-        optimum=lambda w: f"{plan.results}/optimum/{plan.source(w.study, w.source).task}.json",
+        optimum=lambda w: expand(
+            f"{plan.results}/optimum/{{task}}.json",
+            task=steps.played_by(plan, w.study, w.source),
+        ),
     output:
         parquet=f"{plan.results}/trials/{{study}}/{{source}}.parquet",
         csv=f"{plan.results}/trials/{{study}}/{{source}}.csv",
@@ -39,13 +62,12 @@ rule network_trials:
         mem_mb=3000,
     params:
         code=lambda w: steps.rollout_code(
-            plan.source(w.study, w.source).agent, [plan.source(w.study, w.source).task]
+            plan.source(w.study, w.source).agent,
+            steps.played_by(plan, w.study, w.source),
         ),
         source=lambda w: vars(plan.source(w.study, w.source)),
-        numbers={
-            k: plan.numbers[k]
-            for k in ("ranking_episodes", "test_episodes", "table_episodes")
-        },
+        tasks=lambda w: steps.played_by(plan, w.study, w.source),
+        numbers=lambda w: plan.episodes(w.study),
         best=lambda w: plan.studies[w.study].best,
         seed=plan.seed,
         device=config["device"],
@@ -75,10 +97,7 @@ rule learner_trials:
     params:
         code=lambda w: steps.rollout_code(w.source, plan.studies[w.study].tasks),
         tasks=lambda w: plan.studies[w.study].tasks,
-        numbers={
-            k: plan.numbers[k]
-            for k in ("ranking_episodes", "test_episodes", "table_episodes")
-        },
+        numbers=lambda w: plan.episodes(w.study),
         seed=plan.seed,
     script:
         "../scripts/learner_trials.py"
