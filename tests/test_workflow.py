@@ -14,7 +14,8 @@ import pytest
 
 pytestmark = pytest.mark.workflow
 ROOT = Path(__file__).parents[1]
-TARGETS = ("index.html", "claims.html", "bandits.html", "reversal.html")
+STUDIES = ("bandits", "reversal", "informative_arm", "restless", "two_step")
+TARGETS = ("index.html", "claims.html", *(f"{study}.html" for study in STUDIES))
 
 
 def snakemake(folder, *arguments, **keywords):

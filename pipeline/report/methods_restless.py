@@ -30,8 +30,10 @@ def volatility(results: StudyResults) -> Paragraph:
         "over its episodes, as printed in the paper; they say nothing about other networks. Over networks, each "
         "number is averaged, with a t interval (Welch's) whose error adds the spread over "
         "networks and the sampling error of the test episodes, which all networks share "
-        f"(fewer than {FEW}: it describes these networks on these episodes). The interval of R² is that of the correlation by "
+        f"(fewer than {FEW}: it describes these networks on these episodes). "
+        "The interval of R² is that of the correlation by "
         "Fisher's z. α of one episode is itself uncertain: its sampling error lowers R², for networks and the ideal "
-        "observer alike. The hierarchical model takes this error into account."
+        "observer alike. The hierarchical model takes this error into account, but not that episodes may differ for "
+        "other reasons than their volatility."
     )
     return Paragraph("Learning rates of single episodes", html, (WANG, "Behrens et al. 2007", "Rescorla & Wagner 1972"))

@@ -139,7 +139,8 @@ def _table(results: StudyResults, suffix: str) -> Table:
     equations = "; ".join(f"{VOLATILITY[s].title}: {VOLATILITY[s].equation}" for s in SHOWN)
     caption = (
         f"{equations}. Differences are in learning rates, slopes per unit of ν. Of several networks: the mean over "
-        "them with its 95 % interval (spread over networks, and the episodes that they share), and the largest p of the single networks, each over its own "
+        "them with its 95 % interval (spread over networks, and the episodes that they share), and "
+        "the largest p of the single networks, each over its own "
         "episodes (the printed tests are of that kind: within one network, over episodes); of a learner: interval and "
         "p over its episodes. "
         "The paper prints no number of episodes: 1,000 is derived from its p values. "
