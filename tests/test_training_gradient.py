@@ -11,6 +11,7 @@ from pipeline.agents.inputs import Inputs
 from pipeline.agents.population import flatten, unflatten
 from pipeline.seeds import generator
 from pipeline.tasks import Task, task
+from pipeline.training import fused
 from pipeline.training.autograd import Autograd, choose
 from pipeline.training.handwritten import PASSES, Handwritten
 from pipeline.training.loss import Costs, head_gradient, loss
@@ -202,3 +203,26 @@ def test_agents_of_a_population_do_not_influence_each_other():
     other[1] += 0.5
     changed, _ = gradient(Handwritten, core, problem, inputs, other, shapes)
     assert torch.equal(found[[0, 2]], changed[[0, 2]]) and not torch.equal(found[1], changed[1])
+
+
+@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])
+def test_compiled_steps_equal_the_ones_written_out_in_pytorch(name, dtype, tolerance):
+    core = agent(name).load()(**agent(name).settings)
+    problem, inputs, flat, shapes = prepare(core, dtype)
+    found = []
+    for compiled in (True, False):
+        path = Handwritten(core, shapes, inputs, AGENTS_, EPISODES, dtype=dtype)
+        assert path.recurrence.fused
+        path.recurrence.fused = compiled
+        found.append(gradient(path, core, problem, inputs, flat, shapes)[0])
+    assert relative(*found) < tolerance
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 4e-7), (np.float64, 1e-15)])
+def test_compiled_tanh_is_exact_to_rounding_everywhere(dtype, tolerance):
+    x = np.concatenate([np.linspace(-12, 12, 100_001), [0, -0.0, 1e-30, 50, -1e30, np.inf, -np.inf]]).astype(dtype)
+    found = np.empty_like(x)
+    fused.squash(x, found)
+    np.testing.assert_allclose(found, np.tanh(x.astype(float)), rtol=0, atol=tolerance)
+    assert (np.abs(found) <= 1).all() and (np.diff(found[:100_001]) >= -tolerance).all()

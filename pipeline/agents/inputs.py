@@ -41,6 +41,12 @@ class Inputs:
             raise UserError(f"network input {unknown[0]!r} is not known; a task may declare action, reward, time")
         if self.time not in TIMES:
             raise UserError(f"time input {self.time!r} is not known; it may be {' or '.join(TIMES)}")
+        position, start = 0, {}
+        for kind in ("action", "reward", "time"):
+            if kind in self.kinds:
+                start[kind] = position
+                position += self._sizes[kind]
+        object.__setattr__(self, "_start", start | {"features": position})  # looked up at every step
 
     @classmethod
     def of(cls, task: Task, steps: int | None = None, actions: int | None = None, **options) -> "Inputs":
@@ -62,15 +68,6 @@ class Inputs:
     @property
     def _sizes(self) -> dict[str, int]:
         return {"action": self.actions, "reward": self.reward_classes or 1, "time": 1}
-
-    @property
-    def _start(self) -> dict[str, int]:
-        position, found = 0, {}
-        for kind in ("action", "reward", "time"):
-            if kind in self.kinds:
-                found[kind] = position
-                position += self._sizes[kind]
-        return found | {"features": position}
 
     @property
     def action(self) -> slice:

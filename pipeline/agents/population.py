@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,7 @@ class Population:
         """Write weights and description to one safetensors file (no pickles), whole or not at all."""
         from safetensors.numpy import save_file
 
-        inputs = {**vars(self.inputs), "kinds": list(self.inputs.kinds)}
+        inputs = {**asdict(self.inputs), "kinds": list(self.inputs.kinds)}
         meta = {
             "format": FORMAT,
             "population": json.dumps(

@@ -83,6 +83,7 @@ class Handwritten:
             action = choose(logits, log_race[step])
             reward = torch.as_tensor(np.asarray(world.act(action.cpu().numpy())), dtype=flat.dtype, device=flat.device)
             if step + 1 < world.steps:
-                self.inputs.write_outcome(self.z[:, step + 1], self.one_hot[action], reward)
+                chosen = self.one_hot.index_select(0, action.view(-1)).view(*action.shape, -1)  # faster than one_hot[…]
+                self.inputs.write_outcome(self.z[:, step + 1], chosen, reward)
             record.append((logits, action, reward))
         return tuple(torch.stack(parts, 1) for parts in zip(*record))

@@ -4,6 +4,9 @@ Each pass holds the activities of a whole episode, (agents, trials, episodes, �
 z_t = [x_t, 1, h_{t−1}] and writes h_t into z_{t+1}. ``backward`` takes ∂L/∂h_t through the heads, adds what comes back
 from later trials, and leaves ∂L/∂(net input) in ``d``; ``weight_gradient`` is then one product Σ_t z_tᵀ d_t. The
 derivatives σ' = s (1 − s) and tanh' = 1 − m² are PyTorch's fused ``sigmoid_backward`` and ``tanh_backward``.
+
+On a processor the element-wise half of every step is one compiled pass (`pipeline.training.fused`); what is written
+out here in PyTorch serves a GPU, and is what the compiled passes are tested against.
 """
 
 import numpy as np
@@ -11,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pipeline.agents.population import unflatten
+from pipeline.training import fused
 
 _sigmoid_back = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_back = torch.ops.aten.tanh_backward.grad_input
@@ -40,6 +44,13 @@ class _Pass:
         self.hidden = z[..., width + 1 :]  # [:, t + 1] is h_t
         self.d = z.new_empty(self.agents, self.steps, self.episodes, columns)
         self.drive = self.new(columns)
+        self.later = self.new(units)  # ∂L/∂h_t through the trials after t
+        self.start = width + 1  # first column of h in z
+        self.fused = z.device.type == "cpu"
+
+    def views(self, *tensors: Tensor) -> tuple[np.ndarray, ...]:
+        """Whole arrays as numpy sees them, without a copy: what the compiled passes take."""
+        return tuple(tensor.numpy() for tensor in tensors) if self.fused else ()
 
     def new(self, columns: int) -> Tensor:
         """Scratch space of one step."""
@@ -64,11 +75,15 @@ class _Pass:
     def backward(self, by_hidden: Tensor) -> None:
         """Go back through the episode; ``by_hidden`` (agents, trials, episodes, units) is used up."""
         recurrent = self.weights[:, self.width + 1 :].transpose(1, 2).contiguous()
+        self.later.zero_()
+        by = self.views(by_hidden, self.later)
         for t in reversed(range(self.steps)):
-            by_h = by_hidden[:, t]
             if t + 1 < self.steps:
-                by_h = torch.baddbmm(by_h, self.d[:, t + 1], recurrent)
-            self.step_back(t, by_h)
+                torch.bmm(self.d[:, t + 1], recurrent, out=self.later)
+            if self.fused:
+                self.fused_back(t, *by)
+            else:
+                self.step_back(t, by_hidden[:, t] + self.later)
 
 
 class RatePass(_Pass):
@@ -78,6 +93,8 @@ class RatePass(_Pass):
         super().__init__(z, width, core.units, core.units)
         self.leak, self.low_rank = getattr(core, "leak", 1.0), hasattr(core, "rank")
         self.s, self.by_s = self.new(core.units), self.new(core.units)
+        self.fused = self.fused and self.leak == 1
+        self.arrays = self.views(self.drive, z, self.d)
 
     def begin(self, flat, shapes):
         """Compose W once per update: a full product per step costs less than two thin ones."""
@@ -94,12 +111,18 @@ class RatePass(_Pass):
     def forward(self, t):
         """Advance s; h_t = tanh s_t."""
         torch.bmm(self.z[:, t], self.weights, out=self.drive)
-        if self.leak == 1:
+        if self.fused:
+            fused.rate_forward(t, *self.arrays[:2], self.start)
+        elif self.leak == 1:
             _tanh(self.drive, self.drive)
             self.hidden[:, t + 1] = self.drive
         else:
             self.s.lerp_(self.drive, self.leak)
             self.hidden[:, t + 1] = _tanh(self.s, self.drive)
+
+    def fused_back(self, t, by_hidden, later):
+        """`step_back` in one pass."""
+        fused.rate_backward(t, by_hidden, later, self.arrays[1], self.start, self.arrays[2])
 
     def step_back(self, t, by_h):
         """∂L/∂s_t = ∂L/∂h_t (1 − h²) + (1 − a) ∂L/∂s_{t+1};  d = a ∂L/∂s_t."""
@@ -135,6 +158,9 @@ class GRUPass(_Pass):
         self.gates = self.d.new_empty(*shape[:3], 2 * core.units)
         self.recurrent_n, self.n, self.d_n = (self.d.new_empty(*shape[:3], core.units) for _ in range(3))
         self.carry, self.scratch = self.new(core.units), self.new(core.units)
+        self.forth = self.views(self.drive, self.scratch, self.gates, self.recurrent_n, self.n, z)
+        self.back = self.views(self.carry, self.gates, self.recurrent_n, self.n, z)
+        self.found = self.views(self.d, self.d_n)
 
     def begin(self, flat, shapes):
         """Blank the input rows of n in the joint weights; keep them apart."""
@@ -147,6 +173,10 @@ class GRUPass(_Pass):
         """Advance h."""
         gates, z = 2 * self.units, self.z[:, t]
         torch.bmm(z, self.weights, out=self.drive)
+        if self.fused:
+            torch.bmm(z[..., : self.start], self.feed_n, out=self.scratch)
+            fused.gru_forward(t, *self.forth, self.start)
+            return
         self.recurrent_n[:, t] = self.drive[..., gates:]
         r, update = torch.sigmoid(self.drive[..., :gates], out=self.gates[:, t]).chunk(2, -1)
         n = torch.bmm(z[..., : self.width + 1], self.feed_n, out=self.scratch)
@@ -158,6 +188,10 @@ class GRUPass(_Pass):
         """Go back through the episode; h_{t−1} also reaches h_t directly, through z."""
         self.carry.zero_()
         super().backward(by_hidden)
+
+    def fused_back(self, t, by_hidden, later):
+        """`step_back` in one pass."""
+        fused.gru_backward(t, by_hidden, later, *self.back, self.start, *self.found)
 
     def step_back(self, t, by_h):
         """∂L/∂n = (1 − z) ∂L/∂h, ∂L/∂z = (h_{t−1} − n) ∂L/∂h, and the direct way z ∂L/∂h to h_{t−1}."""
@@ -192,11 +226,18 @@ class LSTMPass(_Pass):
         self.c = self.d.new_zeros(shape[0], shape[1] + 1, shape[2], core.units)  # [:, t + 1] is c_t
         self.squashed = self.d.new_empty(*shape[:3], core.units)
         self.by_gates, self.by_c, self.scratch = self.new(4 * core.units), self.new(core.units), self.new(core.units)
+        scale = torch.ones_like(self.drive[0])
+        scale[:, : 3 * core.units] = 0.5
+        self.forth = self.views(self.drive, scale.view(-1), self.d, self.c, self.squashed, z)
+        self.back = self.views(self.by_c, self.d, self.c, self.squashed)
 
     def forward(self, t):
         """Advance c and h."""
         units, gates = self.units, self.d[:, t]
         torch.bmm(self.z[:, t], self.weights, out=self.drive)
+        if self.fused:
+            fused.lstm_forward(t, *self.forth, self.start)
+            return
         self.drive[..., 3 * units :].mul_(2)
         torch.sigmoid(self.drive, out=gates)
         g = gates[..., 3 * units :].mul_(2).sub_(1)
@@ -209,6 +250,10 @@ class LSTMPass(_Pass):
         """Go back through the episode, carrying ∂L/∂c besides ∂L/∂h."""
         self.by_c.zero_()
         super().backward(by_hidden)
+
+    def fused_back(self, t, by_hidden, later):
+        """`step_back` in one pass."""
+        fused.lstm_backward(t, by_hidden, later, *self.back)
 
     def step_back(self, t, by_h):
         """∂L/∂c += ∂L/∂h o (1 − tanh² c); then the gates, and ∂L/∂c_{t−1} = f ∂L/∂c."""
