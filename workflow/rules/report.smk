@@ -34,6 +34,7 @@ rule overview:
             for study in plan.studies.values()
             for file in steps.study_results(plan, study)
         ],
+        claims=f"{plan.results}/claims.csv",
     output:
         index=report(
             f"{plan.reports}/index.html",

@@ -16,6 +16,6 @@ with job(snakemake.log[0]):
         run_times(f"benchmarks/{plan.scale}"),
     )
     results = [load_study(plan.results, study, plan) for study in plan.studies]
-    claims = read_csvs([f"{plan.results}/claims.csv"])
+    claims = read_csvs([snakemake.input.claims])
     build.write(build.index(results, claims, context), snakemake.output.index)
     build.write(build.claims_page(claims, context, results), snakemake.output.claims)
