@@ -10,10 +10,14 @@ import numpy as np
 
 from bench.bench_training import machine
 from pipeline.models import MODELS
+from pipeline.trials import conform
 
 
 def behaviour(card, subjects: int, episodes: int, trials: int):
-    """Trial table of subjects with typical parameters, give or take."""
+    """Trial table of subjects with typical parameters, give or take.
+
+    A model with a covariate is timed on the choices of its like without one, with a volatility for every episode.
+    """
     from dataclasses import replace
 
     from pipeline.models.links import natural, transformed
@@ -22,6 +26,10 @@ def behaviour(card, subjects: int, episodes: int, trials: int):
     from pipeline.tasks import TASKS
 
     generator = np.random.default_rng(1)
+    if "volatility" in card.columns:
+        found = behaviour(MODELS["rescorla_wagner"], subjects, episodes, trials)
+        place = found["episode"].to_numpy(int) + 1000 * found["subject"].astype("category").cat.codes.to_numpy(int)
+        return conform(found.assign(volatility=(place * 0.618 % 1) / 5))
     typical = transformed(card, np.array([p.typical for p in card.parameters]))
     eta = typical + 0.3 * generator.standard_normal((subjects, len(typical)))
     task = replace(TASKS["reversal"], trials=trials)
@@ -51,7 +59,8 @@ def sampling(card) -> dict[str, float]:
     from pipeline.models.data import pack
     from pipeline.models.laplace import em
 
-    packed = pack(behaviour(card, 20, 1, 200), card)
+    episodes = 4 if "volatility" in card.columns else 1  # a covariate must vary within a subject
+    packed = pack(behaviour(card, 20, episodes, 200 // episodes), card)
     start = time.perf_counter()
     program = hierarchy.program(card, packed, em(card, packed))
     compiled = time.perf_counter()
