@@ -16,7 +16,7 @@ from pipeline.report.blocks import Absent
 from pipeline.report.figures_size import compared
 from pipeline.report.limits import DRAWN, GOALS, limits, verdict
 from pipeline.report.load import load_study
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.statistics import excess_curve, matrix_table, measured, own_task, regret_table
 from pipeline.report.style import look
 

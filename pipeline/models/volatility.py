@@ -9,7 +9,7 @@ MIDDLE, SPREAD = 0.1, 0.2 / math.sqrt(12)  # mean and SD of ν ~ U[0, .2], the t
 # All episodes of equal ν share one α: there is no effect of the single episode, as there is of a session. Where they
 # differ for other reasons (their walks), the posterior of a1 is too narrow: an exact filter's maximum-likelihood a1 has
 # an SD of .096 between independent sets of 100 episodes, against .062 from the curvature of the likelihood.
-EPISODES = 100  # of each subject that a fit reads: five networks sampled in about a minute, not ten (see the card)
+EPISODES = 100  # of each subject that a fit reads: five networks take up to two minutes (see the card)
 
 INTERCEPT = Parameter(
     "a0", "a₀", "log odds of the learning rate at the middle volatility", (float("-inf"), float("inf")), "identity",

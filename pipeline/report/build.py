@@ -15,8 +15,8 @@ from pipeline.report import PAGES, Page, Section
 from pipeline.report import blocks as kinds
 from pipeline.report.load import StudyResults
 from pipeline.report.methods import methods
-from pipeline.report.methods_training import unequal
 from pipeline.report.sections_comparison import claims_table, tally
+from pipeline.report.selection import unequal
 from pipeline.report.style import listed, plural
 
 LIMIT = 2_000_000  # bytes: larger pages are blank panes in Snakemake's report

@@ -7,7 +7,7 @@ import pandas as pd
 from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection, unequal
+from pipeline.report.selection import selection, unequal
 from pipeline.report.statistics import own_task, regret_table, simulated_optimum
 from pipeline.report.style import INK, MUTED, count, number, plural, span, task_label, task_title
 from pipeline.tasks import TASKS

@@ -8,7 +8,7 @@ from pipeline.report.blocks import Absent, Figure
 from pipeline.report.draw import data, names, panel_width, stack, svg
 from pipeline.report.figures_models import COLOUR, cross, failed_fits, model_title, symbol
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.style import GRID, MUTED, count
 
 SCALE = "choice probability"

@@ -7,7 +7,7 @@ from pipeline.agents.optimum_informative import best_reward, blind_reward
 from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection, unequal
+from pipeline.report.selection import selection, unequal
 from pipeline.report.statistics import own_task, regret_table
 from pipeline.report.style import INK, MUTED, VERMILION, count, number, span
 from pipeline.tasks import TASKS

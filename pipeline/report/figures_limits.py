@@ -8,7 +8,7 @@ from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, panel_width, stack, svg
 from pipeline.report.figures_bandits import COLOUR, TICKS, legend
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import unequal
+from pipeline.report.selection import unequal
 from pipeline.report.statistics import excess_curve, own_task
 from pipeline.report.style import INK, MUTED, number, span, task_label, task_title
 from pipeline.tasks import TASKS

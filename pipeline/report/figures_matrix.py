@@ -8,7 +8,7 @@ from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, svg
 from pipeline.report.figures_bandits import core_label
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.statistics import matrix_table
 from pipeline.report.style import INK, count, interval, missing, number, span, task_label
 

@@ -7,7 +7,7 @@ from pipeline.models import MODELS
 from pipeline.report.blocks import Absent, Figure
 from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.style import listed, missing
 
 FAILED = "#b42318"

@@ -9,7 +9,7 @@ from pipeline.behaviour.volatility import BETA_LIMIT, GAP
 from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.style import FAINT, INK, count, plural, task_title
 
 OPTIMAL, KNOWING = "bayes_optimal", "bayes_knows_volatility"

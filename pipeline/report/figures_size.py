@@ -9,7 +9,7 @@ from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.figures_bandits import COLOUR, TICKS
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.statistics import own_task, regret_table
 from pipeline.report.style import INK, count, span, task_title
 

@@ -8,7 +8,8 @@ from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, panel_width, stack, svg
 from pipeline.report.figures_bandits import core_label, legend
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import DRAWN, drawn, populations, unequal
+from pipeline.report.methods_training import populations
+from pipeline.report.selection import DRAWN, drawn, unequal
 from pipeline.report.statistics import best_per_trial, own_task, reward_bounds
 from pipeline.report.style import FAINT, INK, MUTED, count, listed, significant, span, task_label, task_title
 from pipeline.tasks import TASKS

@@ -9,7 +9,7 @@ from pipeline.behaviour.two_step import KINDS, LAGS, RATIO
 from pipeline.report.blocks import Absent, Figure, Key
 from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.style import FAINT, INK, count, listed
 
 REFERENCES = ("bayes_optimal", "model_based", "model_free", "random")  # in the order in which they are shown

@@ -9,7 +9,7 @@ from pipeline.report.draw import data, grid, names, panel_width, svg
 from pipeline.report.figures_behaviour import animal_colour
 from pipeline.report.figures_models import COLOUR
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.style import INK, SHAPES, animals, count, listed
 
 

@@ -7,8 +7,8 @@ from pipeline.behaviour import CURVES, REGRESSIONS, STATISTICS
 from pipeline.models import MODELS
 from pipeline.primates import DATASETS
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
 from pipeline.report.prose import Paragraph, bullets, equation, items, rows, text
+from pipeline.report.selection import selection
 
 HISTORY = r"\log \frac{P(c_t = 1)}{P(c_t = 0)} = a_0 + \sum_{k=1}^{L} b_k R_{t-k} + \sum_{k=1}^{L} a_k C_{t-k}"
 LEAVE_OUT = (

@@ -9,7 +9,8 @@ from pipeline.plan import Plan
 from pipeline.report.load import StudyResults
 from pipeline.report.printed import EXPERIMENTS, R, printed
 from pipeline.report.prose import Paragraph, equation, rows, text
-from pipeline.report.style import listed, task_label
+from pipeline.report.selection import core_of, drawn, fixed_text, selection, task_labels, unequal
+from pipeline.report.style import listed
 from pipeline.tasks import TASKS
 from pipeline.training import Training
 
@@ -53,7 +54,6 @@ FIELDS: dict[str, tuple[str, Callable]] = {
     "stop_at_chance": ("Networks still at chance after a third of the training",
                        lambda v: "stopped" if v else "trained to the end"),
 }  # fmt: skip
-DRAWN = {"learning_rate": "learning rate", "discount": "γ", "entropy_cost": "β_e"}  # what a random search draws
 TUNING = (
     "At the scales quick and standard the ranges of learning rate, entropy cost and discount, λ, the clip of the "
     "gradient, and rank and gain of the low-rank core were chosen by sweeps for low regret at other seeds, on ranking "
@@ -94,16 +94,17 @@ def populations(results: StudyResults) -> list[Trained]:
     plan = Plan(results.config)
     found = [
         Trained(
-            s.agent, _core(results, s.name), s.task, s.ablated, s.matched, Training.from_mapping(plan.training(s.name))
+            s.agent,
+            core_of(results, s.name),
+            s.task,
+            s.ablated,
+            s.matched,
+            Training.from_mapping(plan.training(s.name)),
         )
         for s in results.sources
         if s.kind == "network"
     ]
     return sorted(found, key=lambda p: p.ablated)
-
-
-def _labels(tasks) -> str:
-    return listed(map(task_label, tasks))
 
 
 def _by_task(texts: dict[str, str], form: str = "{0}: {1}", between: str = "; ") -> str:
@@ -113,13 +114,7 @@ def _by_task(texts: dict[str, str], form: str = "{0}: {1}", between: str = "; ")
         tasks.setdefault(said, []).append(task)
     if len(tasks) == 1:
         return next(iter(tasks))
-    return between.join(form.format(_labels(own), said) for said, own in tasks.items())
-
-
-def _core(results: StudyResults, source: str) -> str:
-    """Name of a core without a comma, to stand in a list: “LSTM (23 units)”."""
-    name, _, rest = results.label(source).partition(", ")
-    return f"{name} ({rest})" if rest else name
+    return between.join(form.format(task_labels(own), said) for said, own in tasks.items())
 
 
 def _value(found: list[Trained], name: str, show: Callable) -> str:
@@ -151,7 +146,7 @@ def _beside(name: str, values: dict[str, list]) -> tuple[str, str]:
     if not entries:
         return "", ""
     apart = [t for t, entry in entries.items() if entry.departs and any(map(entry.departs, values[t]))]
-    remark = "" if not apart else "differs" if len(apart) == len(values) else f"differs ({_labels(apart)})"
+    remark = "" if not apart else "differs" if len(apart) == len(values) else f"differs ({task_labels(apart)})"
     return _by_task({task: entry.text for task, entry in entries.items()}), remark
 
 
@@ -218,7 +213,7 @@ def training(results: StudyResults) -> Paragraph:
         own = f"weights and seed, and {listed(varied)} drawn at random from the ranges below"
     html = text(
         "Synchronous advantage actor–critic with full backpropagation through each episode. Each network of a core and "
-        f"task has its own {own}{_fixed(fixed)}. The loss is averaged over the steps and episodes of an update; "
+        f"task has its own {own}{fixed_text(fixed)}. The loss is averaged over the steps and episodes of an update; "
         "advantage and target carry no gradient:"
     )
     html += equation(LOSS_NORMALISED if normalised else LOSS) + equation(ADVANTAGE)
@@ -240,81 +235,6 @@ def training(results: StudyResults) -> Paragraph:
         html += text("The task is not one of Wang et al. 2017, who print no settings for it.")
     html += text(TUNING, unequal(results, None))
     return Paragraph("Training", html, ("Mnih et al. 2016", "Schulman et al. 2016", WANG))
-
-
-def drawn(trainings) -> tuple[list[str], list[str]]:
-    """Name the hyperparameters that a random search draws (for some population at least), and those that are fixed."""
-    trainings = list(trainings)
-    varied = [f for f in DRAWN if any(low < high for low, high in (getattr(t, f) for t in trainings))]
-    return [DRAWN[f] for f in varied], [DRAWN[f] for f in DRAWN if f not in varied]
-
-
-def _fixed(names: list[str]) -> str:
-    return f" ({listed(names)} {'is' if len(names) == 1 else 'are'} fixed)" if names else ""
-
-
-def _asked(results: StudyResults, matched: bool | None) -> dict[str, Training]:
-    plan = Plan(results.config)
-    return {n: Training.from_mapping(plan.training(n)) for n in results.names("network", matched=matched)}
-
-
-def _counts(results: StudyResults, found: dict[str, Training]) -> tuple[str, bool]:
-    """Write how many settings were trained, and whether cores differ in it."""
-    groups: dict[int, list[str]] = {}
-    for name, own in found.items():
-        groups.setdefault(own.settings, []).append(_core(results, name))
-    most = max(groups, key=lambda settings: len(groups[settings]))
-    others = [f"{listed(dict.fromkeys(labels))} {n}" for n, labels in sorted(groups.items()) if n != most]
-    return (f"{most} ({', '.join(others)})" if others else f"{most}"), bool(others)
-
-
-def selection(results: StudyResults, matched: bool | None = False) -> str:
-    """Say of whom networks' intervals speak, the selected part of a search, and in what else cores differ.
-
-    ``matched``: as in `StudyResults.names`.
-    """
-    found = _asked(results, matched)
-    if not found:
-        return ""
-    number, _ = _counts(results, found)
-    varied, fixed = drawn(found.values())
-    best = f"The networks of a core are the best {results.plan.best} of {number}"
-    if varied:
-        who = (
-            f"{best} random hyperparameter settings, each with a seed, {listed(varied)} of its own{_fixed(fixed)}: "
-            "their means and intervals describe the selected upper part of a search, not a population of such networks."
-        )
-    else:
-        who = (
-            f"{best} by the ranking episodes, alike in all hyperparameters and different in their seed alone: their "
-            "means and intervals describe the selected upper part of them, not a population of such networks."
-        )
-    return " ".join(filter(None, (who, unequal(results, matched))))
-
-
-def unequal(results: StudyResults, matched: bool | None = False) -> str:
-    """Say where cores differ in how many settings were tried and how long each was trained; empty if they do not."""
-    found = _asked(results, matched)
-    if not found:
-        return ""
-    tasks: dict[tuple, list[str]] = {}  # (label, training episodes) of every core → tasks
-    for task in results.plan.tasks:
-        own = {_core(results, n): t.training_episodes for n, t in found.items() if results.source(n).task == task}
-        if len(set(own.values())) > 1:
-            tasks.setdefault(tuple(own.items()), []).append(task)
-    said = []
-    for own, where in tasks.items():
-        lengths: dict[int, list[str]] = {}
-        for label, episodes in own:
-            lengths.setdefault(episodes, []).append(label)
-        parts = [f"{listed(labels)} {episodes:,}" for episodes, labels in sorted(lengths.items(), reverse=True)]
-        place = f"On {_labels(where)}, training" if len(results.plan.tasks) > 1 else "Training"
-        said.append(f"{place} episodes: {'; '.join(parts)}.")
-    apart = _counts(results, found)[1]
-    if not said and not apart:
-        return ""
-    what = " and ".join(filter(None, ("selection" if apart else "", "training" if said else "")))
-    return " ".join([*said, f"A difference between cores is therefore one of {what}, too."])
 
 
 def rollouts(results: StudyResults) -> Paragraph:

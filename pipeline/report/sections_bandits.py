@@ -6,8 +6,8 @@ from pipeline.report import figures_bandits as figures
 from pipeline.report import figures_training
 from pipeline.report.blocks import Absent, Block, Cell, Figure, Note, Row, Table
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
 from pipeline.report.sections_limits import all_settings
+from pipeline.report.selection import selection
 from pipeline.report.statistics import LEARNED, reflex, regret_table, simulated_optimum
 from pipeline.report.style import count, interval, listed, number, task_label, task_title
 

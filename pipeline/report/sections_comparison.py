@@ -11,7 +11,8 @@ from pipeline.report import figures_comparison as figures
 from pipeline.report.blocks import Absent, Block, Cell, Row, Table
 from pipeline.report.figures_models import failed_fits, model_title, symbol
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import TUNING, selection
+from pipeline.report.methods_training import TUNING
+from pipeline.report.selection import selection
 from pipeline.report.style import count, interval, missing, number, prose, task_label
 
 VERDICTS = {"agrees": "agrees", "deviates": "deviates", "not run": "not-run"}  # verdict → class of its badge

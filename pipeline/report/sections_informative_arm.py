@@ -8,7 +8,7 @@ from pipeline.report import figures_informative_arm as figures
 from pipeline.report.blocks import Absent, Block, Cell, Figure, Note, Row, Table
 from pipeline.report.figures_informative_arm import return_table
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.statistics import LEARNED, own_task
 from pipeline.report.style import count, interval, listed, number
 

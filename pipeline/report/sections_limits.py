@@ -8,7 +8,8 @@ from pipeline.report import figures_limits as figures
 from pipeline.report.blocks import Absent, Block, Cell, Note, Row, Table
 from pipeline.report.limits import DRAWN, EARLY, limits
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import effective, unequal
+from pipeline.report.methods_training import effective
+from pipeline.report.selection import unequal
 from pipeline.report.statistics import LEARNED, own_task, regret_table
 from pipeline.report.style import count, interval, missing, number, significant, span, task_label
 

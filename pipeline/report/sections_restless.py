@@ -10,8 +10,8 @@ from pipeline.report import figures_restless as figures
 from pipeline.report.blocks import Absent, Block, Cell, Figure, Note, Row, Table
 from pipeline.report.figures_restless import KNOWING, OPTIMAL
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection, unequal
 from pipeline.report.sections_bandits import summary as ratios
+from pipeline.report.selection import selection, unequal
 from pipeline.report.statistics import measured, own_task, regret_table
 from pipeline.report.style import count, interval, listed, missing, number, significant, task_title
 

@@ -7,8 +7,8 @@ from pipeline.primates import DATASETS
 from pipeline.report import figures_behaviour, figures_training, figures_typicality
 from pipeline.report.blocks import Absent, Block, Cell, Figure, Row, Table
 from pipeline.report.load import DatasetStatus, StudyResults
-from pipeline.report.methods_training import selection
 from pipeline.report.sections_bandits import regret_full
+from pipeline.report.selection import selection
 from pipeline.report.statistics import crossing
 from pipeline.report.style import animals, count, interval, listed, number, plural
 

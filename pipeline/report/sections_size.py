@@ -4,7 +4,7 @@ from pipeline.report import figures_size as figures
 from pipeline.report import figures_training
 from pipeline.report.blocks import Absent, Block, Cell, Row, Table
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import unequal
+from pipeline.report.selection import unequal
 from pipeline.report.style import count, interval, number, task_title
 
 

@@ -9,7 +9,7 @@ from pipeline.report import figures_two_step as figures
 from pipeline.report import sections_bandits as bandits
 from pipeline.report.blocks import Absent, Block, Cell, Figure, Row, Table
 from pipeline.report.load import StudyResults
-from pipeline.report.methods_training import selection
+from pipeline.report.selection import selection
 from pipeline.report.statistics import own_task, regret_table
 from pipeline.report.style import count, interval, number, plural, span
 from pipeline.tasks import TASKS
