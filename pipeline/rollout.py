@@ -15,7 +15,7 @@ class Behaviour:
     """What happened in a batch of episodes; arrays (agents, episodes, trials) unless said.
 
     Of a trial with several steps, ``choice``, ``policy`` and ``value`` are those of its first step and ``reward`` is
-    the sum over its steps.
+    the sum over its steps. A forced choice is the one imposed; ``policy`` is what the agent itself would have done.
 
     ``latent`` are the world's columns (never seen by the agent), ``internal`` what the agent reports of itself
     (``value`` of a network). ``policy`` is (agents, episodes, trials, options).
@@ -76,6 +76,9 @@ def play(agent: Agent, task: Task, episodes: int, generator: np.random.Generator
     for _ in range(world.steps):
         policy = agent.policy(world.observe())
         choice = sample(policy, generator.random(policy.shape[:2]))
+        forced = world.imposed() if hasattr(world, "imposed") else None
+        if forced is not None:  # what is carried out is what the agent observes and what stands in the table
+            choice = np.where(forced >= 0, forced, choice)
         reward = world.act(choice)
         for name, values in getattr(agent, "report", dict)().items():
             internal.setdefault(name, []).append(np.array(values))
@@ -137,7 +140,7 @@ def table(
         "session": session,
         "episode": index[1] + 1,
         "trial": index[2] + 1,
-        "trial_type": "free",
+        "trial_type": "free",  # unless the world says otherwise, below
         "options": options,
         "choice": behaviour.choice[cut].ravel(),
         "reward": behaviour.reward[cut].ravel(),

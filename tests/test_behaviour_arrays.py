@@ -44,6 +44,13 @@ def test_a_stay_needs_two_consecutive_free_trials_of_one_episode():
     assert e.stay.tolist() == e.pair.tolist()
 
 
+def test_a_forced_second_choice_breaks_a_stay_and_a_second_choice_that_is_not_there_does_not():
+    kind = [["free", "free", "forced", "free", "free", pd.NA, pd.NA]]
+    e = episodes(table(np.ones((1, 7), int), np.ones((1, 7)), second_trial_type=kind))
+    assert e.free.all(), "the first choices were free"
+    assert e.pair.tolist() == e.stay.tolist() == [[True, False, False, True, True, True]]
+
+
 def test_the_first_reversed_trial_is_the_first_of_a_new_block_with_another_better_option():
     better = [[0, 0, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1]]
     block = [[1, 1, 2, 2, 2, 3], [1, 1, 1, 2, 2, 2]]  # the second episode changes block, not the better option

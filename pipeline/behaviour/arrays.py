@@ -35,6 +35,7 @@ class Episodes:
     probability: np.ndarray | None  # (E, T, K), nan where unknown
     expected: np.ndarray | None  # (E, T, K) mean outcome, where it is more than a probability; nan where unknown
     transition: np.ndarray | None  # (E, T), 1 common, 0 rare, nan unknown
+    second_forced: np.ndarray | None = None  # (E, T) two-step tasks: the second-stage choice was forced
 
     @property
     def made(self) -> np.ndarray:
@@ -43,8 +44,12 @@ class Episodes:
 
     @cached_property
     def pair(self) -> np.ndarray:
-        """Trials t such that t and t + 1 are both free and consecutive, (E, T − 1)."""
-        return self.free[:, :-1] & self.free[:, 1:]
+        """Trials t such that t and t + 1 are consecutive and all choices of both are free, (E, T − 1).
+
+        Of a two-step trial both choices count: what a forced second choice brings was not chosen.
+        """
+        free = self.free if self.second_forced is None else self.free & ~self.second_forced
+        return free[:, :-1] & free[:, 1:]
 
     @cached_property
     def stay(self) -> np.ndarray:
@@ -140,6 +145,10 @@ def episodes(table: pd.DataFrame) -> Episodes:
     if "transition" in table:
         transition = np.full(shape, np.nan)
         transition[row, column] = table["transition"].map({"common": 1.0, "rare": 0.0}).to_numpy(float, na_value=np.nan)
+    second_forced = None
+    if "second_trial_type" in table:  # missing is not forced: the tables of networks have no second choice
+        second_forced = np.zeros(shape, bool)
+        second_forced[row, column] = (table["second_trial_type"] == "forced").to_numpy(bool, na_value=False)
     return Episodes(
         source=str(table["source"].iloc[0]),
         species=str(table["species"].iloc[0]),
@@ -157,6 +166,7 @@ def episodes(table: pd.DataFrame) -> Episodes:
         probability=per_option("reward_probability"),
         expected=per_option("expected_reward"),
         transition=transition,
+        second_forced=second_forced,
     )
 
 

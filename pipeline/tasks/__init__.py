@@ -30,6 +30,10 @@ class World(Protocol):
     def columns(self) -> dict[str, np.ndarray]:
         """Latent columns of the trial table, (agents, episodes, trials) or, per option, (…, trials, options)."""
 
+    # A world that forces some choices has a method ``imposed()`` besides: the action that it will carry out at the
+    # current step whatever it is told, −1 where the choice is free, (agents or 1, episodes); or None. Its columns may
+    # hold ``trial_type`` and ``second_trial_type``.
+
 
 @dataclass(frozen=True)
 class Task:
@@ -157,6 +161,41 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                     "stage any action collects the outcome"
                 ),
                 citation="Wang et al. 2017, arXiv:1611.05763, experiment 5; Daw et al. 2011, Neuron 69:1204",
+            ),
+            Task(
+                name="daw_two_step",
+                title="Two-step task with drifting rewards",
+                options=2,
+                trials=201,
+                steps=2,
+                world="pipeline.tasks.two_step_drift:DawTwoStep",
+                settings=MappingProxyType({"common": 0.7, "deviation": 0.025, "bounds": (0.25, 0.75)}),
+                features=3,
+                description=(
+                    "at the first stage action 1 leads to S2 with .7 and to S3 with .3, action 2 the other way round; "
+                    "each of the two options of either state pays with a probability of its own, which walks with "
+                    "Gaussian steps of SD .025 reflected at .25 and .75"
+                ),
+                citation="Daw et al. 2011, Neuron 69:1204",
+            ),
+            Task(
+                name="miranda_two_step",
+                title="Two-step task with reward levels and forced choices",
+                options=2,
+                trials=200,
+                steps=2,
+                world="pipeline.tasks.two_step_drift:MirandaTwoStep",
+                settings=MappingProxyType(
+                    {"common": 0.7, "levels": (0, 1, 2), "stays": (5, 9), "forced": (0.074, 0.072)}
+                ),
+                inputs=("reward",),  # the action carried out, which may be a forced one, is in the observation
+                features=7,
+                description=(
+                    "at the first stage action 1 leads to S2 with .7 and to S3 with .3, action 2 the other way round; "
+                    "each of the two options of either state pays 0, 1 or 2, drawn anew every 5–9 trials; on 7.4 % of "
+                    "the trials the first choice is forced and on 7.2 % the second, as in the monkeys' data"
+                ),
+                citation="Miranda et al. 2020; levels and forced trials as measured in the released data",
             ),
         )
     }
