@@ -81,3 +81,16 @@ def test_the_only_model_that_passed_gets_no_weight_and_the_reason():
     assert found["weight"].isna().all()
     assert found.loc[names[0], "note"].startswith("the only model whose fit passed")
     assert found.loc[names[1], "note"] == "R-hat 1.2"
+
+
+def test_stacking_reads_the_main_level_where_a_fit_has_several():
+    generator = np.random.default_rng(4)
+    sessions = [pointwise(generator.normal(-3, 1, 12)).assign(level="session") for _ in range(2)]
+    people = pointwise(generator.normal(-90, 1, 3)).assign(level="subject", unit=["p0", "p1", "p2"])
+    frames = {name: pd.concat([own, people]) for name, own in zip("ab", sessions)}
+    badges = {name: badge(name, loo_unit="session") for name in "ab"}
+    found = stack(badges, frames).set_index("model")["weight"]
+    alone = stack({n: badge(n) for n in "ab"}, dict(zip("ab", sessions))).set_index("model")["weight"]
+    np.testing.assert_allclose(found, alone)
+    few = stack({name: badge(name, loo_unit="subject") for name in "ab"}, frames).set_index("model")["weight"]
+    np.testing.assert_allclose(few, 0.5)  # both predict the people alike

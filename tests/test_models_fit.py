@@ -11,9 +11,9 @@ from pipeline.errors import UserError
 from pipeline.models import MODELS, diagnose
 from pipeline.models.data import pack
 from pipeline.models.fitting import Settings
+from pipeline.models.importance import Points
 from pipeline.models.laplace import em, objective
 from pipeline.models.links import natural
-from pipeline.models.loo import Points
 from pipeline.models.predictive import predictive
 from pipeline.models.simulate import ModelAgent
 from pipeline.rollout import play, table
@@ -23,7 +23,8 @@ CARD = MODELS["rescorla_wagner"]
 BADGE = {"source", "model", "n_subjects", "n_sessions", "n_episodes", "n_trials", "chains", "draws", "tune",
          "divergences", "max_r_hat", "min_ess_bulk", "min_ess_tail", "min_ebfmi", "log_likelihood_per_trial",
          "elpd_loo", "elpd_loo_se", "p_loo", "loo_unit",
-         "loo_n", "pareto_k_max", "pareto_k_bad", "passed", "reasons", "seconds"}  # fmt: skip
+         "loo_n", "pareto_k_max", "pareto_k_bad", "elpd_loo_subject", "loo_subject_n", "loo_refits", "groups",
+         "conditions", "passed", "reasons", "seconds"}  # fmt: skip
 
 
 def simulated(subjects=10, sessions=1, episodes=4, seed=1):
@@ -41,7 +42,8 @@ def simulated(subjects=10, sessions=1, episodes=4, seed=1):
 @pytest.fixture(scope="module")
 def fitted():
     rows, true = simulated()
-    return rows, true, models.fit(rows, "rescorla_wagner", {"draws": 300, "tune": 300, "chains": 4, "retry": False})
+    settings = {"draws": 300, "tune": 300, "chains": 4, "retry": False, "refits": 0}
+    return rows, true, models.fit(rows, "rescorla_wagner", settings)
 
 
 def test_the_posterior_covers_the_subjects_that_made_the_data(fitted):
@@ -66,7 +68,8 @@ def test_the_badge_says_what_the_sampler_did(fitted):
     assert fit.badge["loo_n"] == 10
     assert fit.badge["max_r_hat"] < 1.05
     assert fit.badge["passed"] == (not fit.badge["reasons"])
-    assert fit.badge["elpd_loo"] == pytest.approx(fit.loo["elpd"].sum())
+    assert fit.badge["elpd_loo"] == fit.badge["elpd_loo_subject"] == pytest.approx(fit.loo["elpd"].sum())
+    assert fit.badge["groups"] == {"all": 10} and fit.badge["conditions"] == []
     per_trial = fit.loo["elpd"].sum() / len(rows)
     assert np.log(0.5) < per_trial < fit.badge["log_likelihood_per_trial"] < 0
 
@@ -99,15 +102,19 @@ def test_the_sampled_posterior_equals_one_computed_on_a_grid():
     np.testing.assert_allclose(draws.std(0), sd, rtol=0.15)
     assert fit.badge["loo_unit"] == "episode"
     assert "one subject" in fit.badge["notes"][0]
-    assert set(fit.posterior["level"]) == {"subject"}
+    assert set(fit.posterior["level"]) == {"subject"} and set(fit.posterior["group"]) == {"all"}
 
 
 def test_sessions_nest_within_subjects_and_are_what_is_left_out():
     rows, _ = simulated(subjects=2, sessions=4, episodes=3, seed=3)
-    fit = models.fit(rows, "rescorla_wagner", {"draws": 200, "tune": 300, "retry": False})
+    fit = models.fit(rows, "rescorla_wagner", {"draws": 200, "tune": 300, "retry": False, "refits": 1})
     assert fit.badge["n_sessions"] == 8
     assert fit.badge["loo_unit"] == "session"
-    assert sorted(fit.loo["unit"]) == [f"s{i:02d}_{k}" for i in range(2) for k in range(1, 5)]
+    units = fit.loo.groupby("level")["unit"].agg(list)
+    assert units["session"] == [f"s{i:02d}_{k}" for i in range(2) for k in range(1, 5)]
+    assert units["subject"] == ["s00", "s01"]
+    assert fit.badge["loo_subject_n"] == 2 and fit.badge["elpd_loo_subject"] < fit.badge["elpd_loo"] + 5
+    assert fit.badge["loo_refits"] == (fit.loo["method"] == "refit").sum() <= 1
     assert fit.idata.posterior["session_parameters"].shape[2:] == (8, 2)
     assert "alpha_session_sd" in set(fit.posterior["parameter"])
     assert any("2 subjects" in note for note in fit.badge["notes"])
@@ -147,7 +154,7 @@ def test_leaving_a_subject_out_equals_fitting_without_it(fitted):
     )  # in the table, not scored
     others = models.fit(silent, "rescorla_wagner", {"draws": 500, "tune": 300, "loo": False, "retry": False})
     packed = pack(rows[rows["subject"] == name], CARD)
-    mean, spread = (diagnose.flat(others.idata, v) for v in ("group_mean", "group_sd"))
+    mean, spread = (diagnose.flat(others.idata, v)[:, 0] for v in ("group_mean", "group_sd"))
     points = Points(CARD, packed, mean.mean(0)[None], np.sqrt((spread**2).mean(0)), 1024, 2)
     exact = points.marginal(mean[:, None], spread)[0]
     exact = np.logaddexp.reduce(exact) - np.log(len(exact))
@@ -161,7 +168,7 @@ def test_files_come_back_as_they_were_written(fitted, tmp_path):
     again = diagnose.read(paths[0])
     np.testing.assert_array_equal(again.posterior["group_mean"], fit.idata.posterior["group_mean"])
     assert json.loads(paths[2].read_text())["n_subjects"] == 10
-    assert list(pd.read_csv(paths[3]).columns) == ["unit", "elpd", "pareto_k", "n_trials", "method"]
+    assert list(pd.read_csv(paths[3]).columns) == ["level", "unit", "elpd", "pareto_k", "n_trials", "method"]
     assert len(pd.read_csv(paths[1])) == len(fit.posterior)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in paths)
 
@@ -185,6 +192,8 @@ def test_wrong_settings_are_refused():
         Settings.of({"darws": 100})
     with pytest.raises(UserError, match="must be 1 or more"):
         Settings.of({"draws": 0})
+    with pytest.raises(UserError, match="'refits' is -1; it must be 0 or more"):
+        Settings.of({"refits": -1})
 
 
 def test_predictions_from_the_true_model_look_like_the_data(fitted):

@@ -1,4 +1,4 @@
-"""The Rescorla–Wagner model whose learning rate depends on the volatility of the episode."""
+"""The Rescorla–Wagner model whose learning rate depends on the volatility of the block."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from test_behaviour_volatility import folded_walk
 from test_models_likelihood import ragged
 
@@ -28,15 +28,23 @@ CARD = MODELS[NAME]
 TRUE = np.array([0.2, 0.7, 1.5])  # group means of a0, a1, log β
 
 
+def standard(volatility):
+    """ν in SDs of its distribution in the tests of the restless task, U[0, .2]."""
+    return (volatility - 0.1) / (0.2 / 12**0.5)
+
+
 def restless(episodes, length=100, seed=1):
     """Schedule of folded walks, ν ~ U[0, .2]."""
     generator = np.random.default_rng(seed)
     volatility = generator.uniform(0, 0.2, episodes)
     first = folded_walk(volatility, length, generator)
-    lanes = pd.DataFrame({"subject": "a", "session": 1, "episode": np.arange(1, episodes + 1)})
-    covariates = {"volatility": np.repeat(volatility[:, None], length, 1)}
-    forced, lengths = np.full((episodes, length), -1), np.full(episodes, length)
-    return Schedule("restless", 2, length, np.stack([first, 1 - first], -1), forced, lengths, lanes, covariates)
+    along = np.repeat(volatility[:, None], length, 1)
+    return Schedule(
+        name="restless", options=2, trials=length, payment=np.stack([first, 1 - first], -1),
+        forced=np.full((episodes, length), -1), length=np.full(episodes, length),
+        lanes=pd.DataFrame({"subject": "a", "session": 1, "episode": np.arange(1, episodes + 1)}),
+        covariates={"volatility": standard(along)}, shown={"volatility": along},
+    )  # fmt: skip
 
 
 def simulated(subjects=3, episodes=110, length=30, seed=1):
@@ -47,10 +55,10 @@ def simulated(subjects=3, episodes=110, length=30, seed=1):
     return trials.conform(table(play(agent, plan, episodes, generator), "made")), true
 
 
-def with_volatility(rows, seed=3):
-    """The same table, one volatility per episode."""
-    lane = rows.groupby(LANE).ngroup().to_numpy()
-    return rows.assign(volatility=np.random.default_rng(seed).uniform(0, 0.2, lane.max() + 1)[lane])
+def with_volatility(rows, seed=3, block=1000):
+    """The same table as if of the restless task, one volatility per block of so many trials of an episode."""
+    part = rows.assign(part=(rows["trial"] - 1) // block).groupby([*LANE, "part"]).ngroup().to_numpy()
+    return rows.assign(volatility=np.random.default_rng(seed).uniform(0, 0.2, part.max() + 1)[part], task="restless")
 
 
 def slow(theta, episode, options):
@@ -64,14 +72,13 @@ def slow(theta, episode, options):
         if kind == "free":
             top = max(x.real for x in logits)
             total += logits[choice] - top - np.log(sum(np.exp(x - top) for x in logits))
-        z = (volatility - 0.1) / (0.2 / 12**0.5)
-        q[choice] += (reward - q[choice]) / (1 + np.exp(-(a0 + a1 * z)))
+        q[choice] += (reward - q[choice]) / (1 + np.exp(-(a0 + a1 * standard(volatility))))
     return total
 
 
-@pytest.mark.parametrize(("options", "graded"), [(2, False), (3, True)])
-def test_the_kernel_equals_the_plain_likelihood_and_its_complex_step_gradient(options, graded):
-    rows = with_volatility(ragged(options, options, graded=graded))
+@pytest.mark.parametrize(("options", "graded", "block"), [(2, False, 1000), (2, True, 5), (3, True, 1000)])
+def test_the_kernel_equals_the_plain_likelihood_and_its_complex_step_gradient(options, graded, block):
+    rows = with_volatility(ragged(options, options, graded=graded), block=block)
     packed = pack(rows, CARD)
     theta = natural(CARD, TRUE + np.random.default_rng(2).normal(size=(packed.units, 3)))
     loglik, gradient = likelihood(CARD, packed, theta)
@@ -102,9 +109,32 @@ def test_the_learning_rate_is_constant_within_an_episode_and_rises_with_its_vola
     packed = pack(rows, CARD)
     found = by_trial(CARD, packed, np.array([[0.2, 0.7, 4.0]]))
     volatility = rows["volatility"].to_numpy(float)[packed.rows]
-    z = (volatility - 0.1) / (0.2 / np.sqrt(12))
-    np.testing.assert_allclose(found["alpha"], expit(0.2 + 0.7 * z), rtol=1e-6)
+    np.testing.assert_allclose(found["alpha"], expit(0.2 + 0.7 * standard(volatility)), rtol=1e-6)
     assert np.corrcoef(found["alpha"], volatility)[0, 1] > 0.95
+
+
+def test_values_are_carried_on_where_the_volatility_changes_within_an_episode():
+    rows = with_volatility(ragged(8), block=5)
+    packed = pack(rows, CARD)
+    found = by_trial(CARD, packed, np.tile([0.2, 1.0, 4.0], (packed.units, 1)))
+    frame = rows.iloc[packed.rows].reset_index(drop=True)
+    lane = frame.groupby(LANE).ngroup().to_numpy()
+    changed = np.flatnonzero((np.diff(lane) == 0) & (np.diff(frame["volatility"].to_numpy(float)) != 0)) + 1
+    assert len(changed) > 20
+    before, choice = changed - 1, frame["choice"].to_numpy(int)[changed - 1]
+    q = np.column_stack([found["Q_0"], found["Q_1"]])
+    expected = q[before].copy()
+    expected[np.arange(len(choice)), choice] += (found["alpha"] * found["prediction_error"])[before]
+    np.testing.assert_allclose(q[changed], expected, rtol=1e-12)
+
+
+def test_of_two_labels_the_slope_is_the_difference_between_them():
+    rows = with_volatility(ragged(2)).assign(task="made")
+    rows["volatility"] = (rows["volatility"] > 0.1).astype(float)  # stable 0, volatile 1
+    packed = pack(rows, CARD)
+    alpha = by_trial(CARD, packed, np.tile([0.2, 0.7, 4.0], (packed.units, 1)))["alpha"]
+    volatile = rows["volatility"].to_numpy(float)[packed.rows] == 1
+    np.testing.assert_allclose(logit(alpha), np.where(volatile, 0.2 + 0.35, 0.2 - 0.35), rtol=1e-10)
 
 
 def test_the_likelihood_gives_back_the_policy_that_the_simulator_used():
@@ -113,8 +143,9 @@ def test_the_likelihood_gives_back_the_policy_that_the_simulator_used():
     found = by_trial(CARD, packed, natural(CARD, true))
     np.testing.assert_allclose(found["policy_1"], rows["policy_1"].to_numpy(float)[packed.rows], atol=1e-6)
     plan = schedule(rows, CARD)
-    expected = restless(5, 50).covariates["volatility"]
-    np.testing.assert_allclose(plan.covariates["volatility"][:5], expected, atol=1e-6)  # seven decimals
+    expected = restless(5, 50)
+    np.testing.assert_allclose(plan.shown["volatility"][:5], expected.shown["volatility"], atol=1e-6)  # seven decimals
+    np.testing.assert_allclose(plan.covariates["volatility"][:5], expected.covariates["volatility"], atol=1e-5)
 
 
 def test_parameters_are_recovered():
@@ -171,7 +202,7 @@ def test_the_badge_says_how_many_episodes_were_read_and_how_few_the_subjects_are
 
 def test_predictions_from_the_fit_look_like_the_data(fitted):
     rows, _, fit = fitted
-    found = check(rows, fit, 1, draws=40)
+    found = check(rows, fit, 1, draws=40).query("kind == 'posterior'")
     pooled = found[found["subject"] == "all"].set_index("statistic")
     read = used(rows, CARD)
     assert pooled.loc["better_choice", "observed"] == pytest.approx(

@@ -49,7 +49,8 @@ def stack(badges: Mapping[str, dict], pointwise: Mapping[str, pd.DataFrame]) -> 
     ----------
     badges : mapping of model → badge
     pointwise : mapping of model → DataFrame
-        ``unit``, ``elpd``, ``pareto_k``, ``n_trials``.
+        ``unit``, ``elpd``, ``pareto_k``, ``n_trials``; where they hold several levels (``level``), the badge's
+        ``loo_unit`` is read: sessions where subjects have several, else subjects.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def stack(badges: Mapping[str, dict], pointwise: Mapping[str, pd.DataFrame]) -> 
     able = [m for m, badge in badges.items() if badge["passed"] and len(pointwise[m])]
     weight: dict[str, float] = {}
     if len(able) > 1:
-        frames = {m: pointwise[m].assign(unit=pointwise[m]["unit"].astype(str)).sort_values("unit") for m in able}
+        frames = {m: _level(pointwise[m], badges[m].get("loo_unit")) for m in able}
         reference = frames[able[0]]
         for name, frame in frames.items():
             same = len(frame) == len(reference) and all(
@@ -89,3 +90,9 @@ def stack(badges: Mapping[str, dict], pointwise: Mapping[str, pd.DataFrame]) -> 
             )
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _level(frame: pd.DataFrame, level: str | None) -> pd.DataFrame:
+    """Give the rows of one level, by unit."""
+    own = frame[frame["level"] == level] if level and "level" in frame else frame
+    return own.assign(unit=own["unit"].astype(str)).sort_values("unit").reset_index(drop=True)

@@ -9,14 +9,44 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pipeline.errors import UserError
+from pipeline.models.baselines import BIASED_COIN, WIN_STAY_LOSE_SHIFT
+from pipeline.models.bayesian import BAYESIAN_REVERSAL, POOLED_COUNT
 from pipeline.models.card import ModelCard, Parameter, State, Step
+from pipeline.models.counterfactual import FICTIVE, FORGETTING
+from pipeline.models.magnitude import MAGNITUDE_RESCORLA_WAGNER, VOLATILITY_MAGNITUDE_RESCORLA_WAGNER
 from pipeline.models.rescorla_wagner import ASYMMETRIC_STICKY, RESCORLA_WAGNER, RESCORLA_WAGNER_STICKY
+from pipeline.models.two_step import (
+    TWO_STEP_HYBRID,
+    TWO_STEP_LATENT_STATE,
+    TWO_STEP_MODEL_BASED,
+    TWO_STEP_MODEL_FREE,
+)
+from pipeline.models.uncertainty import KALMAN, PEARCE_HALL
 from pipeline.models.volatility import VOLATILITY_RESCORLA_WAGNER
 
 MODELS: Mapping[str, ModelCard] = MappingProxyType(
     {
         card.name: card
-        for card in (RESCORLA_WAGNER, RESCORLA_WAGNER_STICKY, ASYMMETRIC_STICKY, VOLATILITY_RESCORLA_WAGNER)
+        for card in (
+            BIASED_COIN,
+            WIN_STAY_LOSE_SHIFT,
+            RESCORLA_WAGNER,
+            RESCORLA_WAGNER_STICKY,
+            ASYMMETRIC_STICKY,
+            FICTIVE,
+            FORGETTING,
+            PEARCE_HALL,
+            KALMAN,
+            VOLATILITY_RESCORLA_WAGNER,
+            MAGNITUDE_RESCORLA_WAGNER,
+            VOLATILITY_MAGNITUDE_RESCORLA_WAGNER,
+            BAYESIAN_REVERSAL,
+            POOLED_COUNT,
+            TWO_STEP_MODEL_FREE,
+            TWO_STEP_MODEL_BASED,
+            TWO_STEP_HYBRID,
+            TWO_STEP_LATENT_STATE,
+        )
     }
 )
 

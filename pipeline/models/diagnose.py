@@ -13,15 +13,31 @@ LIMITS = {
     "min_ess_tail": 400,
     "min_ebfmi": 0.3,
 }  # Vehtari et al. 2021; Betancourt 2016
-KEPT = ("group_mean", "group_sd", "session_sd", "subject_parameters", "session_parameters")
+KEPT = (
+    "group_mean",
+    "group_sd",
+    "condition_effect",
+    "session_sd",
+    "subject_parameters",
+    "session_parameters",
+)
 PARETO_K = 0.7  # above this an importance-sampling estimate is not to be trusted (Vehtari et al. 2024)
 
 
-def keep(idata):
-    """Reduce a nutpie trace to the parameters of interest and the sampler statistics that are reported."""
+def keep(idata, trials=None):
+    """Reduce a nutpie trace to the parameters of interest and the sampler statistics that are reported.
+
+    With the packed trials given, the draws also say who belongs to whom: the coordinates ``subject_group`` (subject)
+    and ``unit_subject`` (unit) hold the name of each subject's group and of each session's subject.
+    """
     import arviz as az
 
     posterior = idata.posterior[[name for name in KEPT if name in idata.posterior]].astype("float32")
+    if trials is not None:
+        groups, subjects = (np.array(names, object) for names in (trials.structure.groups, trials.subjects))
+        posterior = posterior.assign_coords(subject_group=("subject", groups[trials.structure.subject_group]))
+        if "unit" in posterior.dims:
+            posterior = posterior.assign_coords(unit_subject=("unit", subjects[trials.unit_subject]))
     statistics = idata.sample_stats
     wanted = [n for n in ("diverging", "energy", "n_steps", "depth", "step_size", "logp") if n in statistics]
     return az.InferenceData(posterior=posterior, sample_stats=statistics[wanted])
@@ -105,6 +121,11 @@ def flat(idata, name: str) -> np.ndarray | None:
         return None
     values = idata.posterior[name].to_numpy()
     return values.reshape(-1, *values.shape[2:]).astype(float)
+
+
+def of_units(idata) -> np.ndarray:
+    """Draws of the parameters at which each unit's choices are evaluated, (draws, units, parameters)."""
+    return flat(idata, "session_parameters" if "session_parameters" in idata.posterior else "subject_parameters")
 
 
 def write(idata, path: Path) -> None:

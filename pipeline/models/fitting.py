@@ -13,19 +13,22 @@ import pandas as pd
 from pipeline.errors import UserError
 from pipeline.files import replacing
 from pipeline.models import model
+from pipeline.models.badge import LOO_COLUMNS, LOO_FACTS, counts, left_out, notes
 from pipeline.models.card import ModelCard
-from pipeline.models.data import LANE, Trials, pack, used
+from pipeline.models.data import Trials, pack, resolve, used
+from pipeline.models.posterior_table import COLUMNS as POSTERIOR
+from pipeline.models.posterior_table import posterior_table
 from pipeline.seeds import generator
-
-POSTERIOR = ("source", "model", "level", "subject", "parameter", "mean", "sd", "low", "high", "r_hat", "ess_bulk",
-             "ess_tail", "shrinkage")  # fmt: skip
-LOO = ("unit", "elpd", "pareto_k", "n_trials", "method")
-FEW = 8  # subjects below which nothing is claimed about a population
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample: draws and tuning steps per chain, chains, threads, root seed, NUTS target acceptance."""
+    """How to sample: draws and tuning steps per chain, chains, threads, root seed, NUTS target acceptance.
+
+    ``retry``: once, when diagnostics fail, with twice the tuning, and twice the draws or, after divergences, smaller
+    steps. ``refits``: how often leave-one-out may sample anew without a session or subject that importance weights
+    cannot leave out; those beyond are flagged. ``episodes``: the first of each subject are read, all where it is 0.
+    """
 
     draws: int = 1000
     tune: int = 500
@@ -34,9 +37,9 @@ class Settings:
     seed: int = 1
     target_accept: float = 0.9
     loo: bool = True
-    retry: bool = (
-        True  # once, when diagnostics fail: twice the tuning, and twice the draws or, after divergences, smaller steps
-    )
+    retry: bool = True
+    refits: int = 6
+    episodes: int = 0
 
     @classmethod
     def of(cls, settings: "Mapping | Settings | None") -> "Settings":
@@ -52,6 +55,10 @@ class Settings:
         for name in ("draws", "tune", "chains", "threads"):
             if getattr(found, name) < 1:
                 raise UserError(f"fit setting {name!r} is {getattr(found, name)}; it must be 1 or more")
+        if found.episodes < 0:
+            raise UserError(f"fit setting 'episodes' is {found.episodes}; it must be 0 (all of them) or more")
+        if found.refits < 0:
+            raise UserError(f"fit setting 'refits' is {found.refits}; it must be 0 or more (0: flag, do not refit)")
         if not 0 < found.target_accept < 1:
             raise UserError(
                 f"fit setting 'target_accept' is {found.target_accept}; it must lie between 0 and 1 (usual: .8 to .99)"
@@ -66,7 +73,7 @@ class FitResult:
     idata: object
     posterior: pd.DataFrame
     badge: dict
-    loo: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LOO))
+    loo: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LOO_COLUMNS))
 
     def write(self, nc: Path, posterior_csv: Path, badge_json: Path, loo_csv: Path) -> None:
         """Write the four files, each whole or not at all."""
@@ -99,7 +106,16 @@ def fit(
     Raises
     ------
     UserError
-        If the model is unknown, a setting is wrong, a column that the model needs is missing, or no trial is free.
+        If the model is unknown, a setting is wrong, a column that the model needs is missing or has gaps, no trial is
+        free, or the table is otherwise not what `pipeline.models.data.pack` asks for.
+
+    Notes
+    -----
+    Little data gets a correct answer, and a note in the badge. A lone subject has the prior of a group's mean and no
+    level of groups; a group of one subject, and any of fewer than 8, takes its SD largely from the prior. Without
+    several sessions there is no level of sessions, and subjects are left out instead, of a lone subject episodes. Where
+    all free choices of a subject are alike its likelihood has no maximum; the posterior is proper, and what it says of
+    the temperature comes from the prior. Trials without a choice are not scored and leave the learner's state as it is.
     """
     card, settings = model(model_name), Settings.of(settings)
     if source is None:
@@ -109,16 +125,18 @@ def fit(
     from pipeline.models import diagnose, hierarchy
     from pipeline.models.laplace import em
     from pipeline.models.loo import leave_one_out
+    from pipeline.models.refit import Refits
 
     started = time.perf_counter()
-    whole, table = table, used(table, card)
+    card = resolve(card, table)
+    whole, table = table, used(table, card, settings.episodes)
     trials = pack(table, card)
     laplace = em(card, trials)
     seed = int(generator(settings.seed, "models", source, card.name).integers(2**31))
     compiled = hierarchy.program(card, trials, laplace)
     chains = {"chains": settings.chains, "threads": settings.threads}
     plan = {"draws": settings.draws, "tune": settings.tune, "target_accept": settings.target_accept}
-    idata = diagnose.keep(hierarchy.sample(compiled, **plan, **chains, seed=seed))
+    idata = diagnose.keep(hierarchy.sample(compiled, **plan, **chains, seed=seed), trials)
     check, attempts = diagnose.diagnose(idata), 1
     if not check["passed"] and settings.retry and settings.chains > 1:
         plan["tune"] *= 2
@@ -126,17 +144,18 @@ def fit(
             plan["target_accept"] = max(0.98, settings.target_accept)
         else:
             plan["draws"] *= 2
-        again = diagnose.keep(hierarchy.sample(compiled, **plan, **chains, seed=seed + 1))
+        again = diagnose.keep(hierarchy.sample(compiled, **plan, **chains, seed=seed + 1), trials)
         second, attempts = diagnose.diagnose(again), 2
         if second["passed"] or len(second["reasons"]) <= len(check["reasons"]):
             idata, check = again, second
-    pointwise, facts = (
-        leave_one_out(card, trials, table, idata, seed) if settings.loo else (pd.DataFrame(columns=LOO), _no_loo())
-    )
+    pointwise, facts = pd.DataFrame(columns=LOO_COLUMNS), dict.fromkeys(LOO_FACTS)
+    if settings.loo:
+        refits = Refits(card, trials, compiled, plan | chains, seed, settings.refits)
+        pointwise, facts = leave_one_out(card, trials, table, idata, seed, refits)
     badge = {
         "source": source,
         "model": card.name,
-        **_counts(trials),
+        **counts(trials),
         **{name: check[name] for name in ("chains", "draws")},
         "tune": plan["tune"],
         **{name: check[name] for name in ("divergences", "max_r_hat", "min_ess_bulk", "min_ess_tail", "min_ebfmi")},
@@ -144,12 +163,12 @@ def fit(
         **facts,
         "passed": check["passed"],
         "reasons": check["reasons"],
-        "notes": [*_left_out(whole, trials, card), *_notes(trials, facts)],
+        "notes": [*left_out(whole, trials), *notes(trials, table, facts)],
         "status": "run",
         "attempts": attempts,
         "seconds": round(time.perf_counter() - started, 2),
     }
-    return FitResult(idata, _posterior(card, source, trials, laplace, idata), badge, pointwise)
+    return FitResult(idata, posterior_table(card, source, trials, laplace, idata), badge, pointwise)
 
 
 def not_run(card: ModelCard, source: str, reason: str) -> FitResult:
@@ -159,7 +178,7 @@ def not_run(card: ModelCard, source: str, reason: str) -> FitResult:
     badge = {"source": source, "model": card.name}
     badge |= dict.fromkeys(("n_subjects", "n_sessions", "n_episodes", "n_trials", "chains", "draws", "tune"), 0)
     empty = ("divergences", "max_r_hat", "min_ess_bulk", "min_ess_tail", "min_ebfmi", "log_likelihood_per_trial")
-    badge |= dict.fromkeys(empty) | _no_loo()
+    badge |= dict.fromkeys(empty) | dict.fromkeys(LOO_FACTS) | {"groups": {}, "conditions": []}
     badge |= {
         "passed": False,
         "reasons": [f"not run: {reason}"],
@@ -171,93 +190,14 @@ def not_run(card: ModelCard, source: str, reason: str) -> FitResult:
     return FitResult(diagnose.nothing(reason), pd.DataFrame(columns=POSTERIOR), badge)
 
 
-def _no_loo() -> dict:
-    return dict.fromkeys(("elpd_loo", "elpd_loo_se", "p_loo", "loo_unit", "loo_n", "pareto_k_max", "pareto_k_bad"))
-
-
-def _counts(trials: Trials) -> dict[str, int]:
-    return {
-        "n_subjects": len(trials.subjects),
-        "n_sessions": trials.units,
-        "n_episodes": len(trials.lanes),
-        "n_trials": trials.scored,
-    }
-
-
-def _left_out(whole: pd.DataFrame, trials: Trials, card: ModelCard) -> list[str]:
-    """Say so where a fit reads only the first episodes of each subject."""
-    total = len(whole[LANE].drop_duplicates())
-    if not card.most_episodes or total <= len(trials.lanes):
-        return []
-    return [
-        f"fitted to the first {card.most_episodes} episodes of each subject, {len(trials.lanes):,} of {total:,} "
-        f"({trials.scored:,} free choices)"
-    ]
-
-
-def _notes(trials: Trials, facts: dict) -> list[str]:
-    """Say what a reader must know beside the numbers."""
-    count, notes = len(trials.subjects), []
-    if count == 1:
-        notes.append("one subject: its parameters have the prior of a group mean; there is no group level")
-    elif count < FEW:
-        notes.append(
-            f"{count} subjects: the SD between subjects comes largely from its prior; "
-            "nothing is claimed about a population"
-        )
-    if facts["pareto_k_bad"]:
-        notes.append(
-            f"leave-one-{facts['loo_unit']}-out: Pareto k above .7 for {facts['pareto_k_bad']} of {facts['loo_n']}; "
-            "their contribution to elpd is unreliable"
-        )
-    return notes
-
-
 def _fit_per_trial(card: ModelCard, trials: Trials, idata) -> float:
     """Posterior mean of the log-likelihood per free choice, over 100 thinned draws."""
-    from pipeline.models.diagnose import flat
-    from pipeline.models.laplace import objective
+    from pipeline.models.diagnose import of_units
+    from pipeline.models.modes import objective
 
-    eta = flat(idata, "session_parameters" if trials.nested else "subject_parameters")
+    eta = of_units(idata)
     eta = eta[:: max(len(eta) // 100, 1)]
     return float(np.mean([objective(card, trials, e)[0].sum() for e in eta]) / trials.scored)
-
-
-def _posterior(card: ModelCard, source: str, trials: Trials, laplace, idata) -> pd.DataFrame:
-    """Tidy summary: group level (natural value at the group mean, SDs on the link's scale) and every subject.
-
-    ``shrinkage`` of a subject's parameter is v / (v + σ²), the weight of the group mean in its estimate: v the
-    variance of the estimate from the subject's data alone (Laplace), σ² the mean posterior variance between subjects.
-    On the group's row it is the mean over subjects.
-    """
-    from pipeline.models.diagnose import flat, summary
-    from pipeline.models.links import INVERSE
-
-    draws = {name: idata.posterior[name].to_numpy() for name in idata.posterior}
-    group_sd = flat(idata, "group_sd")
-    shrinkage = np.full((len(trials.subjects), len(card.parameters)), np.nan)
-    if group_sd is not None:
-        shrinkage = laplace.of_subject.variance / (laplace.of_subject.variance + (group_sd**2).mean(0))
-    rows = []
-    for i, parameter in enumerate(card.parameters):
-        inverse = INVERSE[parameter.link]
-        if group_sd is not None:
-            rows.append(("group", "", parameter.name, inverse(draws["group_mean"][..., i]), shrinkage[:, i].mean()))
-            rows.append(("group", "", f"{parameter.name}_group_sd", draws["group_sd"][..., i], np.nan))
-        if "session_sd" in draws:
-            rows.append(("group", "", f"{parameter.name}_session_sd", draws["session_sd"][..., i], np.nan))
-        for s, subject in enumerate(trials.subjects):
-            values = inverse(draws["subject_parameters"][..., s, i])
-            rows.append(("subject", subject, parameter.name, values, shrinkage[s, i]))
-    table = [
-        {"source": source, "model": card.name, "level": level, "subject": subject, "parameter": name}
-        | summary(values)
-        | {"shrinkage": weight}
-        for level, subject, name, values, weight in rows
-    ]
-    return (
-        pd.DataFrame(table, columns=POSTERIOR).sort_values(["level", "subject"], kind="stable").reset_index(drop=True)
-    )
 
 
 def _plain(value):

@@ -23,7 +23,7 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from pipeline.files import replacing
 from pipeline.models.card import ModelCard
-from pipeline.models.symbolic import SymbolicStep, differentiate
+from pipeline.models.symbolic import SymbolicStep, differentiate, once
 
 LANES = 16
 
@@ -100,16 +100,17 @@ class _Printer(PythonCodePrinter):
 
 def source(card: ModelCard, options: int) -> str:
     """Write the kernel of a model for ``options`` options."""
-    s = differentiate(card, options)
+    s, fixed = once(differentiate(card, options))
     names = (
         [q.name for q in s.parameters]
         + [v.name for v in s.states]
         + [d.name for d in s.tangents.values()]
         + [f"g_{q.name}" for q in s.parameters]
         + ["linear", "product"]
+        + [symbol.name for symbol, _ in fixed]
     )
     place = {name: i * LANES for i, name in enumerate(names)}
-    flush = max(int(900 / np.log2(options)), 1)
+    flush = max(int(900 / np.log2(options * max(len(s.second_logits), 1))), 1)
     coefficients = [1.0]
     for n in range(1, 14):
         coefficients.append(coefficients[-1] / n)
@@ -123,8 +124,9 @@ def source(card: ModelCard, options: int) -> str:
     body += [f"        w[{place[d.name]} + j] = 0.0" for d in s.tangents.values()]
     body += [f"        w[{place[f'g_{q.name}']} + j] = 0.0" for q in s.parameters]
     body += [f"        w[{place['linear']} + j] = 0.0", f"        w[{place['product']} + j] = 1.0"]
+    body += ["        " + line for line in _before(s, fixed, place)]
     body += ["    waiting = 0", "    for t in range(length[b]):", f"        for j in range({LANES}):"]
-    body += ["            " + line for line in _trial(s, place)]
+    body += ["            " + line for line in _trial(s, [symbol for symbol, _ in fixed], place)]
     body += [
         "        waiting += 1",
         f"        if waiting == {flush}:",
@@ -140,41 +142,74 @@ def source(card: ModelCard, options: int) -> str:
     return text + "\n".join("    " + line for line in body) + "\n"
 
 
-def _trial(s: SymbolicStep, place: dict[str, int]) -> list[str]:
+def _before(s: SymbolicStep, fixed: list, place: dict[str, int]) -> list[str]:
+    """Lines that compute what depends on a lane's parameters alone."""
+    if not fixed:
+        return []
+    show = _Printer({"fully_qualified_modules": False}).doprint
+    needed = {symbol for _, expression in fixed for symbol in expression.free_symbols}
+    lines = [f"{q.name} = w[{place[q.name]} + j]" for q in s.parameters]
+    lines += [f"{symbol.name} = 1.0 if {show(c)} else 0.0" for symbol, c in s.conditions if symbol in needed]
+    return lines + [f"w[{place[symbol.name]} + j] = {show(expression)}" for symbol, expression in fixed]
+
+
+def _trial(s: SymbolicStep, fixed: list, place: dict[str, int]) -> list[str]:
     """Lines that take one lane through one trial."""
     show = _Printer({"fully_qualified_modules": False}).doprint
     options = len(s.logits)
-    lines = ["c = inputs[b, t, 0, j]", "reward = inputs[b, t, 1, j]", "score = inputs[b, t, 2, j]"]
-    lines += [f"{x.name} = inputs[b, t, {3 + i}, j]" for i, x in enumerate(s.extra)]
-    used = [*s.parameters, *s.states, *s.tangents.values()]
-    lines += [f"{v.name} = w[{place[v.name]} + j]" for v in used]
-    if options == 2:  # two options need one exponential, of the difference of the logits
-        lines += ["chosen_1 = c", "chosen_0 = 1.0 - c", "sign = 2.0 * c - 1.0"]
-        outputs = [s.logits[1] - s.logits[0], *(row[1] - row[0] for row in s.slopes)]
+    lines = [f"{_local(name)} = inputs[b, t, {i}, j]" for i, name in enumerate(s.inputs)]
+    lines += [f"{v.name} = w[{place[v.name]} + j]" for v in [*s.parameters, *s.states, *s.tangents.values(), *fixed]]
+    if options == 2:
+        lines += ["chosen_1 = c", "chosen_0 = 1.0 - c"]
     else:
         lines += [f"chosen_{k} = 1.0 if c == {k}.0 else 0.0" for k in range(options)]
-        outputs = [*s.logits, *(x for row in s.slopes for x in row)]
+    if "state" in s.inputs:
+        lines += ["state_1 = state", "state_0 = 1.0 - state"]
+    if s.second_logits:
+        lines += ["second_1 = second", "second_0 = 1.0 - second"]
     lines += [f"{symbol.name} = 1.0 if {show(condition)} else 0.0" for symbol, condition in s.conditions]
+    outputs = _stage(s.logits, s.slopes)
     first = len(outputs)
+    outputs += _stage(s.second_logits, s.second_slopes)
+    both = len(outputs)
     outputs += [*s.updates, *s.next_tangents.values()]
     shared, reduced = sp.cse([sp.sympify(o) for o in outputs], symbols=sp.numbered_symbols("e"), order="none")
     lines += [f"{symbol.name} = {show(expression)}" for symbol, expression in shared]
-    lines += _two(s, reduced[:first], show, place) if options == 2 else _many(s, reduced[:first], show, place)
-    for target, expression in zip([*s.states, *s.tangents.values()], reduced[first:]):
+    score = _two if options == 2 else _many
+    lines += score(s, reduced[:first], show, place)
+    if s.second_logits:
+        lines += _two(s, reduced[first:both], show, place, "second", "second_score")
+    for target, expression in zip([*s.states, *s.tangents.values()], reduced[both:]):
         if expression != target:
             lines.append(f"w[{place[target.name]} + j] = {show(expression)}")
     return lines
 
 
-def _two(s, reduced, show, place) -> list[str]:
+def _local(name: str) -> str:
+    """Name of an input inside the kernel; further columns have the names of their symbols."""
+    known = ("reward", "score", "state", "common", "second", "second_score")
+    return "c" if name == "choice" else name if name in known else f"x_{name}"
+
+
+def _stage(logits, slopes) -> list:
+    """Expressions that score one choice; two options need one exponential, of the difference of the logits."""
+    if not logits:
+        return []
+    if len(logits) == 2:
+        return [logits[1] - logits[0], *(row[1] - row[0] for row in slopes)]
+    return [*logits, *(x for row in slopes for x in row)]
+
+
+def _two(s, reduced, show, place, choice: str = "c", score: str = "score") -> list[str]:
     """Log-likelihood of a binary choice: x = ± (x_1 − x_0), log P = min(x, 0) − log(1 + exp(−|x|))."""
     lines = [
+        f"sign = 2.0 * {choice} - 1.0",
         f"x = sign * ({show(reduced[0])})",
         "small = _exp(-abs(x))",
-        f"w[{place['linear']} + j] += score * (x if x < 0.0 else 0.0)",
-        f"w[{place['product']} + j] *= 1.0 + score * small",
+        f"w[{place['linear']} + j] += {score} * (x if x < 0.0 else 0.0)",
+        f"w[{place['product']} + j] *= 1.0 + {score} * small",
         "inverse = 1.0 / (1.0 + small)",
-        "weight = score * sign * (inverse if x < 0.0 else small * inverse)",
+        f"weight = {score} * sign * (inverse if x < 0.0 else small * inverse)",
     ]
     for q, expression in zip(s.parameters, reduced[1:]):
         if expression != 0:

@@ -1,7 +1,8 @@
-"""Fast approximate fits: maximum likelihood per unit, and an EM–Laplace fit of the hierarchy.
+"""Fast companion of the hierarchical model: the EM–Laplace fit.
 
-The EM–Laplace fit gives the sampler its starting point and its coordinates, and carries recovery sweeps. It is an
-approximation, biased where parameters are weakly identified: it is never reported as a result.
+It gives the sampler its starting point and its coordinates, and carries recovery sweeps. It is an approximation, biased
+where parameters are weakly identified: it is never reported as a result. The fits of single sessions
+(`pipeline.models.sessions`) and the marginal likelihood (`pipeline.models.evidence`) can be imported from here, too.
 """
 
 from dataclasses import dataclass
@@ -10,109 +11,18 @@ import numpy as np
 
 from pipeline.models.card import ModelCard, Parameter
 from pipeline.models.data import Trials
-from pipeline.models.likelihood import likelihood
-from pipeline.models.links import natural, slope
+from pipeline.models.evidence import evidence
+from pipeline.models.modes import BOX, curvature, modes, objective
+from pipeline.models.priors import has_groups, scales
+from pipeline.models.sessions import maximum_a_posteriori, maximum_likelihood, session_estimates
 
-BOX = {"logit": (-12.0, 12.0), "log": (-6.0, 5.0), "identity": (-20.0, 20.0)}  # where a search may go
+__all__ = ["BOX", "LaplaceFit", "Summary", "curvature", "em", "evidence", "group_grid", "maximum_a_posteriori",
+           "maximum_likelihood", "modes", "objective", "session_estimates"]  # fmt: skip
 
-
-def objective(card: ModelCard, trials: Trials, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log-likelihood (units,) and gradient (units, parameters) on the transformed scale."""
-    theta = natural(card, eta)
-    loglik, gradient = likelihood(card, trials, theta)
-    return loglik, gradient * slope(card, theta)
-
-
-def curvature(card: ModelCard, trials: Trials, eta: np.ndarray, width: float = 1e-4) -> np.ndarray:
-    """Observed information −∂²loglik/∂η² (units, parameters, parameters), by central differences of the gradient."""
-    count = eta.shape[1]
-    information = np.empty((*eta.shape, count))
-    for j in range(count):
-        shift = width * np.eye(count)[j]
-        above, below = objective(card, trials, eta + shift)[1], objective(card, trials, eta - shift)[1]
-        information[:, :, j] = (below - above) / (2 * width)
-    return (information + information.transpose(0, 2, 1)) / 2
-
-
-def modes(
-    card: ModelCard, trials: Trials, eta, center, precision, iterations: int = 50
-) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior mode of every unit under a normal prior, by damped Newton steps for all units at once.
-
-    Maximises loglik_u(η) − ½ Σ_p precision_up (η_p − center_up)².
-
-    Parameters
-    ----------
-    card : ModelCard
-    trials : Trials
-    eta, center, precision : arrays (units, parameters)
-        Start, prior mean and prior precision; precision 0 gives maximum likelihood within `BOX`.
-    iterations : int
-        Most Newton steps.
-
-    Returns
-    -------
-    eta : array (units, parameters)
-        The modes.
-    information : array (units, parameters, parameters)
-        Information of the likelihood alone at the modes (without the prior).
-    """
-    low, high = (np.array([BOX[p.link][side] for p in card.parameters]) for side in (0, 1))
-
-    def value(at):
-        loglik, gradient = objective(card, trials, at)
-        return loglik - 0.5 * (precision * (at - center) ** 2).sum(1), gradient - precision * (at - center)
-
-    eta = np.clip(np.array(eta, float), low, high)
-    best, gradient = value(eta)
-    for _ in range(iterations):
-        information = curvature(card, trials, eta)
-        total = information + precision[:, :, None] * np.eye(eta.shape[1])
-        size, direction = np.linalg.eigh(total)
-        size = np.maximum(np.abs(size), 1e-3)
-        step = np.einsum("upk,uk,uqk,uq->up", direction, 1 / size, direction, gradient)
-        step *= np.minimum(1, 2 / np.maximum(np.linalg.norm(step, axis=1), 1e-300))[:, None]
-        moved = np.zeros(len(eta), bool)
-        for _ in range(12):
-            trial = np.where(moved[:, None], eta, np.clip(eta + step, low, high))
-            new, new_gradient = value(trial)
-            better = ~moved & (new > best)
-            gain = np.where(better, new - best, 0)
-            eta = np.where(better[:, None], trial, eta)
-            gradient = np.where(better[:, None], new_gradient, gradient)
-            best = np.where(better, new, best)
-            moved |= better | (np.abs(step).max(1) < 1e-7)
-            if moved.all():
-                break
-            step /= 2
-        if not (gain > 1e-10).any() and np.abs(step).max() < 1e-3:
-            break
-    return eta, curvature(card, trials, eta)
-
-
-def maximum_likelihood(
-    card: ModelCard, trials: Trials, starts: int = 4, generator=None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Maximum-likelihood parameters of every unit, from several starts.
-
-    Returns
-    -------
-    theta : array (units, parameters)
-        Natural values; at the edge of `BOX` where the likelihood rises without bound.
-    loglik : array (units,)
-        The maximum of the log-likelihood.
-    """
-    generator = np.random.default_rng(0) if generator is None else generator
-    prior = np.array([p.mean for p in card.parameters]), np.array([p.sd for p in card.parameters])
-    shape = (trials.units, len(card.parameters))
-    best, kept = np.full(trials.units, -np.inf), np.zeros(shape)
-    for i in range(starts):
-        start = np.tile(prior[0], (shape[0], 1)) + (i > 0) * 0.7 * prior[1] * generator.standard_normal(shape)
-        eta, _ = modes(card, trials, start, np.zeros(shape), np.zeros(shape))
-        loglik = objective(card, trials, eta)[0]
-        kept[loglik > best] = eta[loglik > best]
-        best = np.maximum(best, loglik)
-    return natural(card, kept), best
+STRIDE = 0.4  # largest step of a log SD between two searches for the modes
+LEAP = 0.75  # largest step of a subject's parameter between them; halved steps after `SETTLE` searches
+SETTLE = 15
+FLAT = 4.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +39,10 @@ class LaplaceFit:
 
     ``unit`` and ``unit_sd`` (units, parameters) are modes and SDs given the level above, ``information`` (units,
     parameters, parameters) that of the likelihood alone; ``subject``, ``subject_sd`` (subjects, parameters);
-    ``group_mean``, ``group_sd``, ``session_sd`` (parameters,).
+    ``group_mean``, ``group_sd`` (groups, parameters); ``session_sd`` (parameters,); ``condition_effect`` (contrasts,
+    parameters). ``of_subject.estimate`` holds at these effects γ; at others it falls by ``subject_design`` (subjects,
+    contrasts, parameters), the mean contrast x of the subject's units, times their change. For a lone subject, group
+    mean and SD are those of the prior.
     """
 
     unit: np.ndarray
@@ -140,12 +53,14 @@ class LaplaceFit:
     group_mean: np.ndarray
     group_sd: np.ndarray
     session_sd: np.ndarray
+    condition_effect: np.ndarray
     of_unit: Summary
     of_subject: Summary
+    subject_design: np.ndarray
 
 
 def group_grid(parameter: Parameter, estimate: np.ndarray, variance: np.ndarray, cells: int = 400):
-    """Posterior of one parameter's group SD on a grid, with the group mean integrated out.
+    """Posterior of one parameter's SD in one group on a grid, with the group mean integrated out.
 
     Subjects enter as normal estimates: estimate_s ~ N(μ, σ² + variance_s), with the priors of the card on μ and σ.
 
@@ -168,72 +83,143 @@ def group_grid(parameter: Parameter, estimate: np.ndarray, variance: np.ndarray,
     return grid, mass / mass.sum(), mean, precision
 
 
-def _spread(total: np.ndarray, count: float, scale: np.ndarray) -> np.ndarray:
+def _spread(total: np.ndarray, count, scale: np.ndarray) -> np.ndarray:
     """Mode of a SD: maximise −count log σ − total/(2σ²) − σ²/(2 scale²) (half-normal prior)."""
     square = (-count + np.sqrt(count**2 + 4 * total / scale**2)) * scale**2 / 2
     return np.sqrt(np.maximum(square, 1e-4))
 
 
-def em(card: ModelCard, trials: Trials, iterations: int = 25) -> LaplaceFit:
+class _Levels:
+    """The levels above the units, and their updates given what is known of the units."""
+
+    def __init__(self, card: ModelCard, trials: Trials):
+        self.trials, self.prior = trials, scales(card)
+        s = trials.structure
+        self.who, self.of, self.design = trials.unit_subject, s.subject_group, s.design
+        self.subjects, self.groups, size = len(trials.subjects), len(s.groups), len(card.parameters)
+        self.grouped = has_groups(trials)
+        self.mu = np.tile(self.prior["mean"], (self.groups, 1))
+        self.sigma = np.tile(self.prior["group_sd" if self.grouped else "sd"], (self.groups, 1))
+        self.tau = self.prior["session_sd"].copy()
+        self.effect = np.zeros((len(s.contrasts), size))
+        self.subject = self.mu[self.of]
+
+    @property
+    def shift(self) -> np.ndarray:
+        """What conditions add to each unit."""
+        return self.design @ self.effect
+
+    @property
+    def above(self) -> np.ndarray:
+        """Mean of every unit, given the level above."""
+        return (self.subject if self.trials.nested else self.mu[self.of])[self.who] + self.shift
+
+    @property
+    def spread(self) -> np.ndarray:
+        """SD of every unit around it."""
+        return np.tile(self.tau, (len(self.who), 1)) if self.trials.nested else self.sigma[self.of][self.who]
+
+    def flat(self) -> np.ndarray:
+        """All values that the levels share, for a look at convergence."""
+        return np.concatenate([np.ravel(x) for x in (self.mu, self.sigma, self.tau, self.effect)])
+
+    def summary(self, eta: np.ndarray, information: np.ndarray) -> tuple["Summary", np.ndarray]:
+        """Summarise what the data alone say of every unit, by modes given the level above; also posterior variances.
+
+        A likelihood that is flat or bends upwards there says next to nothing: its variance is held below `FLAT` times
+        that of the prior, its slope kept.
+        """
+        precision, above = self.spread**-2.0, self.above
+        size, direction = np.linalg.eigh(information + np.eye(eta.shape[1]) * precision[:, :, None])
+        variance = np.einsum("upk,uk->up", direction**2, 1 / np.maximum(size, 1e-6))
+        most = FLAT * (self.prior["sd"] ** 2 + self.prior["group_sd"] ** 2 + self.prior["session_sd"] ** 2)
+        alone = 1 / np.maximum(1 / variance - precision, 1 / most)
+        return Summary(eta + alone * precision * (eta - above), alone), variance
+
+    def of_subjects(self, units: "Summary") -> tuple["Summary", np.ndarray]:
+        """Summarise what the units say of each subject at the present τ and γ, and the units' weights in it."""
+        weight = 1 / (units.variance + (self.tau**2 if self.trials.nested else 0))
+        total = _sums(weight, self.who, self.subjects)
+        value = _sums(weight * (units.estimate - self.shift), self.who, self.subjects)
+        return Summary(value / total, 1 / total), weight
+
+    def update(self, units: "Summary", rounds: int = 100) -> None:
+        """Climb by turns (EM) at these summaries of the units, whose own parameters are integrated out.
+
+        The summaries hold near the modes: a climb ends where an SD has moved by more than `STRIDE`.
+        """
+        prior, first = self.prior, np.concatenate([self.sigma.ravel(), self.tau])
+        for _ in range(rounds):
+            before = self.flat()
+            data, weight = self.of_subjects(units)
+            above = self.sigma[self.of] ** -2.0
+            variance = 1 / (1 / data.variance + above)
+            self.subject = variance * (data.estimate / data.variance + self.mu[self.of] * above)
+            if self.trials.nested:
+                pooled = self.tau**2 * weight  # of E (η − m)²: η given m lies this far from m towards its data
+                away = (units.estimate - self.shift - self.subject[self.who]) ** 2 + variance[self.who]
+                total = (pooled**2 * away + pooled * units.variance).sum(0)
+                self.tau = _spread(total, len(weight), prior["session_sd"])
+            if self.grouped:
+                count = np.bincount(self.of, minlength=self.groups)[:, None]
+                total = _sums(self.subject, self.of, self.groups) / self.sigma**2 + prior["mean"] / prior["sd"] ** 2
+                self.mu = total / (count / self.sigma**2 + prior["sd"] ** -2.0)
+                away = (self.subject - self.mu[self.of]) ** 2 + variance
+                self.sigma = _spread(_sums(away, self.of, self.groups), count, prior["group_sd"])
+            if len(self.effect):
+                self._effects(units)
+            if np.abs(self.flat() - before).max() < 1e-4:
+                break
+            moved = np.log(np.concatenate([self.sigma.ravel(), self.tau]) / first)
+            if np.abs(moved).max() > STRIDE:
+                shrink = np.exp(np.clip(moved, -STRIDE, STRIDE)) * first
+                self.sigma, self.tau = shrink[: self.sigma.size].reshape(self.sigma.shape), shrink[self.sigma.size :]
+                break
+
+    def _effects(self, units: "Summary") -> None:
+        """Regress the units' estimates on the design, weighted by what else moves them."""
+        free = units.estimate - (self.above - self.shift)
+        weight = 1 / (units.variance + self.spread**2)
+        inner = np.einsum("uc,up,ud->pcd", self.design, weight, self.design)
+        inner += self.prior["condition_sd"][:, None, None] ** -2.0 * np.eye(len(self.effect))
+        self.effect = np.linalg.solve(inner, np.einsum("uc,up,up->pc", self.design, weight, free)[..., None])[..., 0].T
+
+
+def _sums(values: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
+    """Sum rows by the number in ``place``, (count, parameters)."""
+    found = np.zeros((count, values.shape[1]))
+    np.add.at(found, place, values)
+    return found
+
+
+def em(card: ModelCard, trials: Trials, iterations: int = 60) -> LaplaceFit:
     """Fit the hierarchy by EM, with a Laplace approximation of every unit.
 
-    η_unit ~ N(m_subject, τ), m_subject ~ N(μ, σ), with the priors of the card on μ, σ, τ; without several units per
-    subject η_subject ~ N(μ, σ). Parameters independent a priori.
+    η_unit ~ N(m_subject + X γ, τ), m_subject ~ N(μ_group, σ_group), with the priors of the card on μ, σ, τ, γ; without
+    several units per subject η_subject ~ N(μ_group, σ_group). Parameters independent a priori.
     """
-    prior = {
-        name: np.array([getattr(p, name) for p in card.parameters]) for name in ("mean", "sd", "group_sd", "session_sd")
-    }
-    who, many = trials.unit_subject, len(trials.subjects)
-    mu, sigma, tau = prior["mean"].copy(), prior["group_sd"].copy(), prior["session_sd"].copy()
-    subject = np.tile(mu, (many, 1))
-    eta = subject[who]
-    for _ in range(iterations):
-        above, spread = (subject[who], tau) if trials.nested else (np.tile(mu, (trials.units, 1)), sigma)
-        eta, information = modes(card, trials, eta, above, np.tile(spread**-2.0, (trials.units, 1)), iterations=4)
-        variance = _variance(information, spread)
-        before = np.concatenate([mu, sigma, tau])
-        if trials.nested:
-            each = np.bincount(who, minlength=many)[:, None]
-            sums = np.stack([np.bincount(who, eta[:, j], many) for j in range(eta.shape[1])], 1)
-            subject_variance = 1 / (each / tau**2 + sigma**-2.0)
-            subject = subject_variance * (sums / tau**2 + mu / sigma**2)
-            tau = _spread(
-                ((eta - subject[who]) ** 2 + variance + subject_variance[who]).sum(0), trials.units, prior["session_sd"]
-            )
-        else:
-            subject, subject_variance = eta, variance
-        if many > 1:
-            mu = (subject.sum(0) / sigma**2 + prior["mean"] / prior["sd"] ** 2) / (
-                many / sigma**2 + prior["sd"] ** -2.0
-            )
-            sigma = _spread(((subject - mu) ** 2 + subject_variance).sum(0), many, prior["group_sd"])
-        if np.abs(np.concatenate([mu, sigma, tau]) - before).max() < 1e-3:
+    levels = _Levels(card, trials)
+    eta = levels.above
+    for i in range(iterations):
+        eta, information = modes(card, trials, eta, levels.above, levels.spread**-2.0, iterations=4)
+        before, subject = levels.flat(), levels.subject
+        levels.update(levels.summary(eta, information)[0])
+        step = np.clip(levels.subject - subject, -LEAP, LEAP)
+        levels.subject = subject + (step if i < SETTLE else step / 2)
+        if max(np.abs(levels.flat() - before).max(), np.abs(step).max() / 10) < 1e-3:
             break
-    return _finish(card, trials, prior, eta, information, subject, mu, sigma, tau)
+    return _finish(levels, eta, information)
 
 
-def _variance(information, spread):
-    """Marginal posterior variances (units, parameters) given the level above."""
-    total = information + np.eye(information.shape[1]) * spread**-2.0
-    size, direction = np.linalg.eigh(total)
-    return np.einsum("upk,uk->up", direction**2, 1 / np.maximum(size, 1e-6))
-
-
-def _finish(card, trials, prior, eta, information, subject, mu, sigma, tau) -> LaplaceFit:
+def _finish(levels: _Levels, eta, information) -> LaplaceFit:
     """Work out, at the fitted hierarchy, what the data alone say of units and subjects."""
-    who, many = trials.unit_subject, len(trials.subjects)
-    if many == 1:
-        mu, sigma = prior["mean"], prior["sd"]  # no group: the subject has the prior itself
-    spread, above = (tau, subject[who]) if trials.nested else (sigma, mu)
-    variance = _variance(information, spread)
-    alone = 1 / np.maximum(1 / variance - spread**-2.0, 1e-6)  # variance by the likelihood alone
-    estimate = (eta / variance - above * spread**-2.0) * alone
-    of_unit = of_subject = Summary(estimate, alone)
-    if trials.nested:
-        weight = 1 / (tau**2 + alone)
-        total, value = np.zeros((2, many, len(mu)))
-        np.add.at(total, who, weight)
-        np.add.at(value, who, weight * estimate)
-        of_subject = Summary(value / total, 1 / total)
-    subject_sd = np.sqrt(1 / (1 / of_subject.variance + sigma**-2.0))
-    return LaplaceFit(eta, np.sqrt(variance), information, subject, subject_sd, mu, sigma, tau, of_unit, of_subject)
+    units, variance = levels.summary(eta, information)
+    subjects, weight = levels.of_subjects(units)
+    mean_design = np.zeros((levels.subjects, *levels.effect.shape))
+    for c, x in enumerate(levels.design.T):
+        mean_design[:, c] = _sums(weight * x[:, None], levels.who, levels.subjects) * subjects.variance
+    subject_sd = np.sqrt(1 / (1 / subjects.variance + levels.sigma[levels.of] ** -2.0))
+    return LaplaceFit(
+        eta, np.sqrt(variance), information, levels.subject, subject_sd, levels.mu, levels.sigma, levels.tau,
+        levels.effect, units, subjects, mean_design,
+    )  # fmt: skip

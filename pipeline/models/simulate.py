@@ -1,152 +1,103 @@
 """Models as agents: the session loop of the networks plays them, on tasks or on the schedule that a source met."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
-import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.models.card import ModelCard
-from pipeline.models.data import LANE
+from pipeline.models.data import COMMON, DAW
 from pipeline.models.likelihood import Learner
+from pipeline.models.schedule import Schedule, ScheduleUnknown, schedule
+from pipeline.models.symbolic import PER_OPTION
 
-
-class ScheduleUnknown(UserError):
-    """A source whose trials cannot be simulated, because what they would have paid is not known."""
+__all__ = ["ModelAgent", "Schedule", "ScheduleUnknown", "schedule"]
 
 
 class ModelAgent:
     """A population that follows one model; obeys `pipeline.agents.Agent`.
 
+    Of a two-step trial it makes both choices and learns once, from all that the trial brought. A model without choices
+    at the second stage takes either option there with equal chance.
+
     Parameters
     ----------
     card : ModelCard
+        As resolved for the task (`pipeline.models.data.resolve`, or `ModelCard.for_second`).
     theta : array (agents, parameters) or (agents, episodes, parameters)
         Natural values.
     subjects : sequence of str, optional
-    covariates : mapping of name → array (episodes, trials), optional
-        The further columns that the model reads.
+    covariates : mapping of name → array (episodes, trials) or, per option, (episodes, trials, options); optional
+        The further columns that the model reads, standardised as in a fit (``Schedule.covariates``). An axis of agents
+        may stand in front.
+
+    Raises
+    ------
+    ValueError
+        If the parameters are not those of the card.
     """
 
     species = "learner"
 
     def __init__(self, card: ModelCard, theta: np.ndarray, subjects=None, covariates=None):
         theta = np.asarray(theta, float)
+        if theta.shape[-1] != len(card.names):
+            raise ValueError(
+                f"model {card.name!r} has the parameters {', '.join(card.names)}; theta has {theta.shape[-1]} (is the "
+                "card resolved?)"
+            )
         self.card, self.theta = card, theta[:, None] if theta.ndim == 2 else theta
         self.subjects = tuple(subjects or (f"model{i + 1:03d}" for i in range(len(theta))))
         self.covariates = covariates or {}
 
     def begin(self, task, episodes: int) -> None:
-        """Set every state to its start."""
-        self.learner = Learner(self.card, self.theta, task.options, (len(self.theta), episodes))
-        self.time = 0
+        """Set every state to its start.
+
+        Raises
+        ------
+        UserError
+            If the model is one of two-step tasks and the task is none, or if it says what is chosen at a second stage
+            and the card was not resolved.
+        """
+        card = self.card
+        if card.two_step and task.steps != 2:
+            raise UserError(
+                f"model {card.name!r} is made for two-step tasks; task {task.name!r} has one step per trial"
+            )
+        if card.two_step and not card.second_options and any(p.second_stage for p in card.parameters):
+            raise ValueError(f"model {card.name!r}: resolve the card first (pipeline.models.data.resolve, for_second)")
+        self.learner = Learner(card, self.theta, task.options, (len(self.theta), episodes))
+        self.stages, self.stage, self.time = task.steps, 0, 0
+        self.common = {"common": COMMON.get(task.name, DAW)} if card.two_step else {}
 
     def policy(self, observation=None) -> np.ndarray:
-        """Choice probabilities (agents, episodes, options); an observation ≥ 0 is a choice that is forced."""
-        policy = self.learner.policy(**self._now())
-        if observation is not None:
-            forced = observation[..., 0]
-            imposed = forced[..., None] == np.arange(policy.shape[-1])
-            policy = np.where(forced[..., None] >= 0, imposed, policy)
-        return policy
+        """Choice probabilities of this step, (agents, episodes, options).
+
+        At the second stage the observation tells the state: its features 1 and 2 are one-hot over S2 and S3.
+        """
+        if self.stage == 0:
+            return self.learner.policy(**self._now())
+        self.state = np.broadcast_to(np.asarray(observation)[..., 1:3].argmax(-1), self.choice.shape)
+        if not self.card.second_options:
+            return np.full((*self.choice.shape, 2), 0.5)
+        return self.learner.second_policy(self.choice, self.state, **self._now())
 
     def observe(self, action: np.ndarray, reward: np.ndarray) -> None:
-        """Learn from one outcome."""
-        self.learner.update(self.learner.step(action, reward, **self._now()))
+        """Learn from one outcome: that of the last step of the trial."""
+        if self.stages == 1:
+            self._learn(action, reward)
+        elif self.stage == 0:
+            self.choice, self.first, self.stage = action, reward, 1
+        else:
+            second = {"state": self.state, "second": action} if self.card.two_step else {}
+            self._learn(self.choice, self.first + reward, **second)
+            self.stage = 0
+
+    def _learn(self, choice, reward, **second) -> None:
+        self.learner.update(self.learner.step(choice, reward, **second, **self._now()))
         self.time += 1
 
     def _now(self) -> dict:
-        return {name: values[:, self.time] for name, values in self.covariates.items()}
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The trials that a source met, to be met again by simulated subjects; stands where a `Task` stands.
-
-    ``probability`` (episodes, trials, options) latent probabilities of a reward of 1, ``forced`` (episodes, trials) the
-    imposed choice or −1, ``length`` (episodes,) trials per episode, ``lanes`` the key of each episode.
-    """
-
-    name: str
-    options: int
-    trials: int
-    probability: np.ndarray
-    forced: np.ndarray
-    length: np.ndarray
-    lanes: pd.DataFrame
-    covariates: dict[str, np.ndarray] = field(default_factory=dict)
-    steps: int = 1  # of the world per trial, as of a `Task`
-
-    def begin(
-        self, agents: int, episodes: int, generator: np.random.Generator, shared: bool = False
-    ) -> "ScheduleWorld":
-        """Start the episodes; every agent meets the same latent probabilities, outcomes are drawn afresh."""
-        if episodes != len(self.length):
-            raise ValueError(f"the schedule has {len(self.length)} episodes, not {episodes}")
-        return ScheduleWorld(self, agents, generator)
-
-
-class ScheduleWorld:
-    """Bernoulli outcomes at the probabilities of a schedule; obeys `pipeline.tasks.World`."""
-
-    def __init__(self, schedule: Schedule, agents: int, generator: np.random.Generator):
-        self.schedule, self.agents, self.generator, self.time = schedule, agents, generator, 0
-        self.steps, self.actions = schedule.trials, schedule.options
-        self.any_forced = bool((schedule.forced >= 0).any())
-
-    def observe(self) -> np.ndarray | None:
-        """Give the forced choice, −1 where free, (agents, episodes, 1); None where no trial is forced."""
-        if not self.any_forced:
-            return None
-        return np.broadcast_to(self.schedule.forced[:, self.time, None], (self.agents, len(self.schedule.length), 1))
-
-    def act(self, action: np.ndarray) -> np.ndarray:
-        """Draw the rewards (agents, episodes) of the options chosen; advance."""
-        probability = self.schedule.probability[np.arange(len(self.schedule.length)), self.time, action]
-        self.time += 1
-        return (self.generator.random(action.shape) < probability).astype(float)
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """Latent columns of the trial table."""
-        p = self.schedule.probability
-        better = np.where((p == p.max(-1, keepdims=True)).sum(-1) > 1, -1, p.argmax(-1))
-        changed = (np.diff(p, axis=1, prepend=p[:, :1]) != 0).any(-1)
-        shape = (self.agents, *p.shape)
-        found = {"reward_probability": p, "better_option": better, "block": 1 + np.cumsum(changed, 1)}
-        found |= self.schedule.covariates
-        return {name: np.broadcast_to(values, shape[: values.ndim + 1]) for name, values in found.items()}
-
-
-def schedule(table: pd.DataFrame, card: ModelCard) -> Schedule:
-    """Read the schedule of a source from its trial table (trials without a choice are left out).
-
-    Raises
-    ------
-    ScheduleUnknown
-        If the table lacks latent reward probabilities or its rewards are not 0 and 1.
-    """
-    kept = table[table["choice"].notna()].sort_values([*LANE, "trial"], kind="stable")
-    options = int(kept["options"].max())
-    names = [f"reward_probability_{k}" for k in range(options)]
-    if any(n not in kept or kept[n].isna().any() for n in names):
-        raise ScheduleUnknown(
-            "cannot simulate this source: its table has no latent reward probabilities (reward_probability_0, …)"
-        )
-    if not kept["reward"].isin([0, 1]).all():
-        raise ScheduleUnknown("cannot simulate this source: its rewards are not 0 or 1")
-    grouped = kept.groupby(LANE, sort=True, observed=True)
-    lane, position = grouped.ngroup().to_numpy(), grouped.cumcount().to_numpy()
-    length = np.bincount(lane)
-    probability = np.zeros((len(length), length.max(), options))
-    probability[lane, position] = kept[names].to_numpy(float)
-    forced = np.full(probability.shape[:2], -1)
-    imposed = (kept["trial_type"] == "forced").to_numpy()
-    forced[lane[imposed], position[imposed]] = kept["choice"].to_numpy(int)[imposed]
-    covariates = {}
-    for name in card.extra:
-        covariates[name] = np.zeros(probability.shape[:2])
-        covariates[name][lane, position] = kept[name].to_numpy(float)
-    lanes = kept[LANE].iloc[np.flatnonzero(position == 0)].reset_index(drop=True)
-    return Schedule(
-        str(kept["task"].iloc[0]), options, int(length.max()), probability, forced, length, lanes, covariates
-    )
+        found = dict(self.common)
+        for name, values in self.covariates.items():
+            each = name in PER_OPTION
+            found[name] = list(np.moveaxis(values[..., self.time, :], -1, 0)) if each else values[..., self.time]
+        return found
