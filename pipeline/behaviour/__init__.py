@@ -128,3 +128,13 @@ _REGRESSIONS = (
 STATISTICS: Mapping[str, Statistic] = MappingProxyType({s.name: s for s in _STATISTICS})
 CURVES: Mapping[str, Curve] = MappingProxyType({c.name: c for c in _CURVES})
 REGRESSIONS: Mapping[str, Regression] = MappingProxyType({r.name: r for r in _REGRESSIONS})
+
+# Regressions that are also fitted as hierarchical (mixed) models, subjects and sessions on every coefficient.
+MIXED: Mapping[str, str] = MappingProxyType(
+    {
+        "stay": "logit P(stay) = b0 + b1 reward, last reward centred on the middle of its range.",
+        "stay_transition": "logit P(stay) = b0 + b1 reward + b2 transition + b3 reward × transition (±½).",
+        "two_step_lags": "log-odds of option 1 on past choices by kind of trial, {reward, omission} × {common, rare}.",
+        "history": "log-odds of option 1 on past rewards and past choices jointly, lag by lag, with half-lives.",
+    }
+)
