@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NEEDS := git g++ $(PYTHON)
 
-.PHONY: reproduce test lint format workflow-test bench environment clean
+.PHONY: reproduce test lint format workflow-test bench bench-numpyro bench-stan environment clean
 
 reproduce: environment
 	@$(BIN)/python -m pipeline.reproduce --scale $(SCALE) --cores $(CORES)
@@ -30,8 +30,25 @@ format: environment
 workflow-test: environment
 	$(BIN)/python -m pytest -q -m workflow
 
-bench: environment
+# Half an hour on one idle core; BENCH_PEERS=short gives the slow designs of bench/peers fewer draws.
+bench: export BENCH_PEERS ?= full
+bench: environment bench-numpyro bench-stan
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.run
+
+# Designs that `make bench` compares with, each in an environment of its own (an extra of pyproject.toml), which neither
+# `reproduce` nor `test` needs. One that cannot be installed is no failure: the benchmark says why and goes on.
+bench-numpyro: .venv-bench/.complete
+bench-stan: .venv-stan/.complete
+.venv-bench/.complete: EXTRA := bench
+.venv-stan/.complete: EXTRA := stan
+.venv-bench/.complete .venv-stan/.complete: pyproject.toml constraints.txt | environment
+	@echo "installing $(@D) (once)"
+	@mkdir -p $(@D) && rm -f $@ $(@D)/failed.txt
+	@if { test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D); } >$(@D)/install.txt 2>&1 && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	    $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(EXTRA)"])') \
+	    >>$(@D)/install.txt 2>&1; \
+	then touch $@; else mv $(@D)/install.txt $(@D)/failed.txt; echo "not installed: see $(@D)/failed.txt"; fi
 
 environment: $(VENV)/.complete
 

@@ -6,12 +6,11 @@ core. The best of a few repetitions is kept: what else the machine does can only
 
 import json
 import os
-import platform
-import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
+
+from bench.machine import ONE_THREAD, peak_memory, row
 
 SETTINGS = (  # core, agents, episodes per update
     ("lstm", 1, 1),
@@ -73,23 +72,8 @@ def projected_minutes(speed: float) -> float:
     return -(-PAPER["distributions"] // PAPER["cores"]) * job / 60
 
 
-def peak_memory() -> float:
-    """Largest resident memory of this process so far, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-
-
-def machine() -> str:
-    """Name the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{name}, 1 thread"
-
-
 def rows() -> list[dict]:
-    """Measure every setting, and every task with every core; rows (name, setting, value, unit, machine)."""
+    """Measure every setting, and every task with every core; rows (name, setting, value, unit, machine, note)."""
     found = []
     for core, agents, episodes in SETTINGS:
         result = elsewhere(core, agents, episodes)
@@ -109,16 +93,10 @@ def rows() -> list[dict]:
     return found
 
 
-def row(name: str, setting: str, value: float, unit: str) -> dict:
-    """One row of ``bench/results.csv``."""
-    return {"name": name, "setting": setting, "value": round(value), "unit": unit, "machine": machine()}
-
-
 def elsewhere(*arguments) -> dict[str, float]:
     """Measure in a process of its own: core, agents and episodes; or a core alone, on every task."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     command = [sys.executable, "-m", "bench.bench_training", *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | threads, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=os.environ | ONE_THREAD, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -128,13 +106,9 @@ def main() -> None:
         core, *sizes = sys.argv[1:]
         print(json.dumps(measure(core, *map(int, sizes)) if sizes else measure_tasks(core)))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from bench.run import show
 
-    table = Table("", "setting", "", "unit", title=f"Training, forward + backward + update; {machine()}")
-    for found in rows():
-        table.add_row(found["name"], found["setting"], f"{found['value']:,}", found["unit"])
-    Console(width=130).print(table)
+    show(rows())
 
 
 if __name__ == "__main__":
