@@ -42,6 +42,7 @@ include: "workflow/rules/agents.smk"
 include: "workflow/rules/trials.smk"
 include: "workflow/rules/behaviour.smk"
 include: "workflow/rules/models.smk"
+include: "workflow/rules/checks.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/report.smk"
 

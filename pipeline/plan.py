@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.agents import AGENTS
+from pipeline.behaviour import MIXED
 from pipeline.errors import UserError
 from pipeline.models import MODELS
 from pipeline.primates import DATASETS
@@ -29,6 +30,9 @@ BY_NAME = {  # keys of a scale that name cores or tasks
     "training_episodes_by_task": TASKS,
     "training_by_task": TASKS,
 }
+
+
+KINDS = {"networks": "network", "learners": "learner", "primates": "primate"}  # words for all sources of a kind
 
 
 class ConfigError(UserError):
@@ -65,15 +69,23 @@ class Study:
     train_by_test: bool = False  # are networks tested on the study's other tasks, too?
     analyses: tuple[str, ...] = ()  # analyses besides those that every study has
     table_episodes: int | None = None  # overrides the scale's
-    model_learners: tuple[str, ...] | None = None  # learners that models are fitted to; None: all
+    fits: tuple[tuple[str, str], ...] = ()  # (source, model) of every hierarchical fit
+    mixed: tuple[tuple[str, str], ...] = ()  # (source, regression) of every hierarchical regression
+    fit_episodes: int = 0  # first episodes of each network that fits read; 0: all
+    checked: tuple[str, ...] = ()  # models whose recovery and calibration are checked on the study's structure
+    planted: str = ""  # model with an effect that is planted, to see whether it is found
 
     @property
     def fitted(self) -> list[Source]:
-        """Sources that the models are fitted to: all but ablated networks (at chance) and learners left out."""
-        left = [s for s in self.sources if not s.ablated]
-        if self.model_learners is None:
-            return left
-        return [s for s in left if s.kind != "learner" or s.name in self.model_learners]
+        """Sources that some model is fitted to."""
+        names = {source for source, _ in self.fits}
+        return [s for s in self.sources if s.name in names]
+
+    @property
+    def regressed(self) -> list[Source]:
+        """Sources that some hierarchical regression is fitted to."""
+        names = {source for source, _ in self.mixed}
+        return [s for s in self.sources if s.name in names]
 
     def of_kind(self, kind: str) -> list[Source]:
         """List the sources of one kind: network, learner or primate."""
@@ -107,7 +119,7 @@ def check(config: Mapping) -> None:
         for key, registry in (("tasks", TASKS), ("agents", AGENTS), ("learners", AGENTS), ("ablations", AGENTS),
                               ("models", MODELS), ("primates", DATASETS), ("ablation_tasks", TASKS),
                               ("matched_agents", AGENTS), ("matched_tasks", TASKS),
-                              ("model_learners", AGENTS)):  # fmt: skip
+                              ("mixed_regressions", MIXED)):  # fmt: skip
             for value in study.get(key, []):
                 if value not in registry:
                     raise ConfigError(f"config: studies.{name}.{key} holds {value!r}; {_allowed(value, registry)}")
@@ -121,6 +133,17 @@ def check(config: Mapping) -> None:
                 if AGENTS[value].kind != kind:
                     raise ConfigError(f"config: studies.{name}.{key} holds {value!r}, which is a {AGENTS[value].kind}; "
                                       f"{key} takes a {kind}")  # fmt: skip
+
+        known = [*KINDS, *study["agents"], *study.get("matched_agents", []), *study["learners"], *study["primates"]]
+        for key in ("models", "mixed_regressions"):
+            chosen = study.get(key, [])
+            for entry, sources in chosen.items() if isinstance(chosen, Mapping) else ():
+                for value in sources:
+                    if value not in known:
+                        raise ConfigError(
+                            f"config: studies.{name}.{key}.{entry} holds {value!r}, which is no source of this study; "
+                            f"{_allowed(value, known)}"
+                        )
 
 
 def _allowed(value, known) -> str:
@@ -160,10 +183,11 @@ class Plan:
         self.scale = config["scale"]
         self.seed = config["seed"]
         scale = config["scales"][self.scale]
-        self.numbers = {k: v for k, v in scale.items() if k not in ("only", "training", *BY_NAME)}
+        self.numbers = {k: v for k, v in scale.items() if k not in ("only", "training", "checks", *BY_NAME)}
         only = scale.get("only", {})
         wanted = {name: study for name, study in config["studies"].items() if name in only.get("studies", [name])}
-        self.studies = {name: _study(name, study, only) for name, study in wanted.items()}
+        self.checks = scale.get("checks", {})
+        self.studies = {name: _study(name, study, only, bool(self.checks)) for name, study in wanted.items()}
         self.results = f"results/{self.scale}"
         self.reports = f"reports/{self.scale}"
         for source in self.names("network"):  # a typo in a training setting stops here, not hours later in its job
@@ -203,7 +227,7 @@ class Plan:
         return {**numbers, **self.config["training"], **own, **task, **fixed}
 
 
-def _study(name: str, study: Mapping, only: Mapping) -> Study:
+def _study(name: str, study: Mapping, only: Mapping, checks: bool) -> Study:
     tasks = tuple(t for t in study["tasks"] if t in only.get("tasks", [t]))
     agents = [a for a in study["agents"] if a in only.get("agents", [a])]
     sources = [Source(f"{a}_{t}", "network", a, t) for a in agents for t in tasks]
@@ -214,18 +238,54 @@ def _study(name: str, study: Mapping, only: Mapping) -> Study:
     sources += [Source(f"{a}_{t}", "network", a, t, matched=True) for a, t in equal]
     sources += [Source(learner, "learner", learner) for learner in study["learners"]]
     sources += [Source(dataset, "primate") for dataset in study["primates"]]
+    models = _cut(study["models"], only.get("models"))
     return Study(
         name,
         tasks,
-        tuple(study["models"]),
+        tuple(models),
         tuple(sources),
         study["best"],
         study["kernel_lags"],
         study.get("train_by_test", False),
         tuple(study.get("analyses", ())),
         study.get("table_episodes"),
-        tuple(study["model_learners"]) if "model_learners" in study else None,
+        _chosen(sources, models),
+        _chosen(sources, study.get("mixed_regressions", [])),
+        study.get("fit_episodes", 0),
+        tuple(models) if checks and study.get("checks") else (),
+        study.get("planted", "") if checks and study.get("planted") in models else "",
     )
+
+
+def _chosen(sources: list[Source], wanted) -> tuple[tuple[str, str], ...]:
+    """Pairs (source, entry) that a list (for every source) or a mapping (entry → sources) asks for.
+
+    A mapping names sources, cores (their networks on every task) or kinds of source (`KINDS`). Networks without reward
+    input, which are at chance, and those of equal parameter count take part only where they are named.
+    """
+    found = []
+    for source in sources:
+        for entry in wanted:
+            names = wanted[entry] if isinstance(wanted, Mapping) else list(KINDS)
+            plain = not source.ablated and not source.matched
+            if source.name in names or (plain and (source.agent in names or _word(source) in names)):
+                found.append((source.name, entry))
+    return tuple(found)
+
+
+def _cut(wanted, kept):
+    """Entries of a list or mapping that a scale keeps."""
+    if kept is None:
+        return wanted
+    return (
+        {k: v for k, v in wanted.items() if k in kept}
+        if isinstance(wanted, Mapping)
+        else [k for k in wanted if k in kept]
+    )
+
+
+def _word(source: Source) -> str:
+    return next(word for word, kind in KINDS.items() if kind == source.kind)
 
 
 def data_dir(config: Mapping) -> str | None:

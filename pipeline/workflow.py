@@ -12,7 +12,7 @@ from pipeline.tasks import TASKS
 
 def fits(plan: Plan, study: Study, suffix: str) -> list[str]:
     """List the files of one kind from every fit of a study."""
-    return [f"{plan.results}/models/{study.name}/{s.name}.{m}.{suffix}" for s in study.fitted for m in study.models]
+    return [f"{plan.results}/models/{study.name}/{source}.{model}.{suffix}" for source, model in study.fits]
 
 
 def behaviours(plan: Plan, study: Study, suffix: str) -> list[str]:
@@ -23,6 +23,24 @@ def behaviours(plan: Plan, study: Study, suffix: str) -> list[str]:
 def evaluations(plan: Plan, study: Study) -> list[str]:
     """List the regret files of every network and learner of a study."""
     return [f"{plan.results}/evaluation/{study.name}/{s.name}.csv" for s in study.sources if s.kind != "primate"]
+
+
+def regressions(plan: Plan, study: str, name: str) -> list[str]:
+    """List the hierarchical regressions asked of one source."""
+    return [regression for source, regression in plan.studies[study].mixed if source == name]
+
+
+def episodes_read(plan: Plan, study: str, name: str) -> int:
+    """First episodes of each subject that fits read: networks play more than a fit needs; 0 stands for all."""
+    return plan.studies[study].fit_episodes if plan.source(study, name).kind == "network" else 0
+
+
+def checks(plan: Plan, study: Study) -> list[str]:
+    """List the files that check a study's models on simulated data."""
+    folder = f"{plan.results}/checks"
+    found = [f"{folder}/{study.name}.{m}.{kind}.csv" for m in study.checked for kind in ("recovery", "ranks")]
+    found += [f"{folder}/{study.name}.confusion.csv"] if study.checked else []
+    return found + ([f"{folder}/{study.name}.planted.csv"] if study.planted else [])
 
 
 def volatilities(plan: Plan, study: Study) -> list[str]:
@@ -54,7 +72,8 @@ def study_results(plan: Plan, study: Study) -> list[str]:
         found += behaviours(plan, study, suffix)
     for suffix in ("posterior.csv", "json", "predictive.csv"):
         found += fits(plan, study, suffix)
-    found += [*volatilities(plan, study), *ideals(plan, study)]
+    found += [*volatilities(plan, study), *ideals(plan, study), *checks(plan, study)]
+    found += [f"{plan.results}/mixed/{study.name}/{source.name}.csv" for source in study.regressed]
     if "volatility" in study.analyses:
         found += behaviours(plan, study, "episodes.csv")
     if study.models:
@@ -103,6 +122,12 @@ def rollout_code(agent: str, tasks: Iterable[str]) -> str:
 def fit_code(model: str) -> str:
     """Fingerprint of a fit: the machinery and the module that declares the model."""
     modules = ("pipeline.models.fitting", "pipeline.models.hierarchy", "pipeline.models.predictive")
+    return code_hash(*modules, MODELS[model].step.__module__)
+
+
+def check_code(model: str) -> str:
+    """Fingerprint of the checks of a model: simulation, fit and the module that declares the model."""
+    modules = ("pipeline.models.calibrate", "pipeline.models.structures", "pipeline.models.worlds")
     return code_hash(*modules, MODELS[model].step.__module__)
 
 

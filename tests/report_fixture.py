@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from test_report_checks import made_up_confusion, made_up_planted, made_up_ranks, made_up_recovery
 
 from pipeline import trials
+from pipeline.behaviour.mixed import COLUMNS as MIXED_COLUMNS
 from pipeline.behaviour.run import COLUMNS
 from pipeline.models import MODELS
 from pipeline.plan import Plan
@@ -48,13 +50,40 @@ def write_results(root: Path, settings: dict, dataset: bool = True, agents: int 
                 _training(root, source, r, agents)
             there = dataset or source.kind != "primate"
             _behaviour(root, study, source, r, there)
-            for model in study.models:
+            for model in [m for name, m in study.fits if name == source.name]:
                 _fit(root, study.name, source, model, r, there)
         if study.models:
             _comparison(root, study, dataset)
+        _mixed(root, study)
+        if study.checked:
+            _checks(root, study)
         if study.train_by_test:
             _ideals(root, study)
     _claims(root)
+
+
+def _mixed(root, study) -> None:
+    """Hierarchical regressions: one coefficient of each."""
+    for source in study.regressed:
+        rows = [
+            (source.name, "task", name, "reward", "group", "all", "", 1.2, 0.1, 1.0, 1.4, 1.0, 900, 900, 5000, 5, 20, 0,
+             True, "")
+            for name in dict.fromkeys(regression for _, regression in study.mixed)
+        ]  # fmt: skip
+        _save(rows, root / "mixed" / study.name / f"{source.name}.csv", MIXED_COLUMNS)
+
+
+def _checks(root, study) -> None:
+    """Recovery, ranks and confusion of the models that `test_report_checks` makes up, others are empty."""
+    folder = root / "checks"
+    made = {"recovery": made_up_recovery(), "ranks": made_up_ranks()}
+    for model in study.checked:
+        for kind, frame in made.items():
+            part = frame[frame["model"] == model]
+            _save(part, folder / f"{study.name}.{model}.{kind}.csv")
+    _save(made_up_confusion(), folder / f"{study.name}.confusion.csv")
+    if study.planted:
+        _save(made_up_planted(), folder / f"{study.name}.planted.csv")
 
 
 def _save(rows, path: Path, columns=None) -> None:

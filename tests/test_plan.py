@@ -86,6 +86,9 @@ def test_a_study_may_keep_more_episodes_trial_by_trial_but_never_more_than_are_t
         ("cores", {"lstn": {}}, r"cores holds 'lstn'; did you mean 'lstm'\?"),
         ("studies.bandits.agents", ["thompson"], r"'thompson', which is a learner"),
         ("studies.reversal.models", ["rescorla"], r"studies\.reversal\.models holds 'rescorla'"),
+        ("studies.reversal.models", {"kalmann": ["primates"]}, r"holds 'kalmann'; did you mean 'kalman'\?"),
+        ("studies.reversal.models", {"kalman": ["monkeys"]}, r"models\.kalman holds 'monkeys', which is no source"),
+        ("studies.reversal.mixed_regressions", ["stays"], r"holds 'stays'; did you mean 'stay'\?"),
         ("device", "gpu", r"device is 'gpu'.*auto, cpu, cuda"),
         ("scales.quick.draws", 0, r"scales\.quick\.draws is 0"),
     ],
@@ -94,6 +97,29 @@ def test_a_slip_in_the_config_gives_one_message_with_place_value_and_remedy(path
     with pytest.raises(ConfigError, match=message) as caught:
         Plan(changed(path, value))
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_is_fitted_to_the_sources_that_the_config_maps_it_to():
+    models = {"kalman": ["primates", "lstm"], "fictive": ["networks"], "forgetting": ["thompson"]}
+    study = Plan(changed("studies.reversal.models", models)).studies["reversal"]
+    networks = {s.name for s in study.of_kind("network") if not s.ablated and not s.matched}
+    of = {model: {source for source, other in study.fits if other == model} for model in models}
+    assert of["kalman"] == {"costa2016_monkey_prl", "lstm_reversal"}
+    assert of["fictive"] == networks
+    assert of["forgetting"] == {"thompson"}
+
+
+def test_a_list_of_models_is_fitted_to_every_source_but_ablated_networks():
+    study = Plan(changed("studies.restless.models", ["kalman"])).studies["restless"]
+    assert {source for source, _ in study.fits} == {s.name for s in study.sources if not s.ablated}
+
+
+def test_models_are_checked_by_simulation_only_at_scales_that_ask_for_it():
+    asked = changed("studies.reversal.checks", True)
+    assert Plan(asked).studies["reversal"].checked == ()
+    numbers = {"datasets": 200, "tune": 200, "draws": 250, "confusion": 40, "planted": 60}
+    asked["scales"]["standard"]["checks"] = numbers
+    assert Plan(asked).studies["reversal"].checked == tuple(CONFIG["studies"]["reversal"]["models"])
 
 
 def test_a_slip_in_a_training_setting_stops_before_any_job_runs():

@@ -62,6 +62,43 @@ BANDITS, REVERSAL, MODELS, COMPARISON, MATRIX, LIMITS, SIZE = (
 INFORMATIVE = "pipeline.report.sections_informative_arm"
 TWO_STEP = "pipeline.report.sections_two_step"
 RESTLESS = "pipeline.report.sections_restless"
+PRIMATES = "pipeline.report.sections_primates"
+CHECKS = "pipeline.report.sections_checks"
+
+FITS = (  # what every page with hierarchical models shows of them
+    Section("posteriors", "Hierarchical models", f"{MODELS}:posteriors"),
+    Section("predictive", "Posterior predictive checks", f"{MODELS}:predictive"),
+    Section("stacking", "Which model predicts whom", f"{MODELS}:stacking"),
+)
+MODEL_CHECKS = (
+    Section("recovery", "Are the models' parameters recovered?", f"{CHECKS}:recovery"),
+    Section("calibration", "Are their posteriors calibrated?", f"{CHECKS}:calibration"),
+    Section("confusion", "Which models can be told apart?", f"{CHECKS}:confusion"),
+    Section("sampler", "Sampler diagnostics", f"{MODELS}:sampler"),
+)
+
+
+def _primates(study: str, short: str, title: str, question: str, *more: Section) -> Page:
+    """Page of a study that has animals or people and, so far, no networks."""
+    return Page(
+        study,
+        short,
+        title,
+        question,
+        f"{PRIMATES}:answer",
+        f"{PRIMATES}:picture",
+        (
+            Section("summary", "Summary", f"{PRIMATES}:summary"),
+            Section("mixed", "Hierarchical regressions", f"{CHECKS}:mixed"),
+            *FITS[:1],
+            *more,
+            *FITS[1:],
+            *MODEL_CHECKS,
+            Section("claims", "Published claims", f"{COMPARISON}:claims"),
+        ),
+        ("trial_table", "datasets", "behaviour", "regressions", "models", "comparison"),
+    )
+
 
 PAGES: Mapping[str, Page] = MappingProxyType(
     {
@@ -101,12 +138,13 @@ PAGES: Mapping[str, Page] = MappingProxyType(
                     Section("learning", "New objects", f"{REVERSAL}:learning"),
                     Section("kernels", "What a choice depends on", f"{REVERSAL}:kernels"),
                     Section("stay", "Stay regressions", f"{REVERSAL}:stay"),
+                    Section("mixed", "Hierarchical regressions", f"{CHECKS}:mixed"),
                     Section("typicality", "Each animal among the networks", f"{REVERSAL}:typicality"),
                     Section("posteriors", "Hierarchical models", f"{MODELS}:posteriors"),
                     Section("predictive", "Posterior predictive checks", f"{MODELS}:predictive"),
                     Section("differences", "Group differences", f"{COMPARISON}:differences"),
                     Section("stacking", "Which model predicts whom", f"{MODELS}:stacking"),
-                    Section("sampler", "Sampler diagnostics", f"{MODELS}:sampler"),
+                    *MODEL_CHECKS,
                     Section("training", "Networks' regret on this task", f"{REVERSAL}:training"),
                     Section("claims", "Published claims", f"{COMPARISON}:claims"),
                 ),
@@ -155,7 +193,8 @@ PAGES: Mapping[str, Page] = MappingProxyType(
                     Section("regret", "Regret against both exact filters", f"{RESTLESS}:regret"),
                     Section("learning-rates", "Learning rate against volatility", f"{RESTLESS}:learning_rate"),
                     Section("slope", "Hierarchical model of the learning rate", f"{RESTLESS}:slope"),
-                    Section("sampler", "Sampler diagnostics", f"{MODELS}:sampler"),
+                    FITS[2],
+                    *MODEL_CHECKS,
                     Section("settings", "All hyperparameter settings", f"{RESTLESS}:settings"),
                     Section("training", "Training", f"{RESTLESS}:training"),
                     Section("ablation", "Reward input withheld", f"{RESTLESS}:ablation"),
@@ -185,6 +224,9 @@ PAGES: Mapping[str, Page] = MappingProxyType(
                     Section("stay", "Stay by outcome and transition", f"{TWO_STEP}:stay"),
                     Section("effects", "Reward relative to reward by transition", f"{TWO_STEP}:effects"),
                     Section("lags", "Several trials back", f"{TWO_STEP}:lags"),
+                    Section("mixed", "Hierarchical regressions", f"{CHECKS}:mixed"),
+                    *FITS,
+                    *MODEL_CHECKS,
                     Section("regret", "Regret against the exact optimum", f"{TWO_STEP}:regret"),
                     Section("settings", "All hyperparameter settings", f"{BANDITS}:settings"),
                     Section("training", "Training", f"{TWO_STEP}:training"),
@@ -200,7 +242,29 @@ PAGES: Mapping[str, Page] = MappingProxyType(
                     "two_step",
                     "tasks",
                     "learners",
+                    "regressions",
+                    "models",
                 ),
+            ),
+            _primates(
+                "matching",
+                "Matching",
+                "Matching: foraging on baited options",
+                "How do people share their choices between two options that hold their rewards?",
+                Section("conditions", "Medication", f"{PRIMATES}:condition_effects"),
+            ),
+            _primates(
+                "volatility",
+                "Volatility",
+                "Stable and volatile blocks",
+                "Do people learn faster where reversals are frequent?",
+                Section("conditions", "Gains and losses", f"{PRIMATES}:condition_effects"),
+            ),
+            _primates(
+                "two_step_drift",
+                "Two-step, drifting",
+                "Two-step task with drifting outcomes",
+                "Do monkeys plan, or repeat what paid?",
             ),
         )
     }

@@ -30,6 +30,12 @@ TEXT = (
     "why",
     "clusters",
     "loo_unit",
+    "group",
+    "kind",
+    "structure",
+    "quantity",
+    "simulated",
+    "fitted",
 )
 EVALUATION = (
     "source",

@@ -60,13 +60,12 @@ def posteriors(results: StudyResults, model: str) -> Figure | Absent:
     )
     failed = {s for s, m in failed_fits(results) if m == model}
     own = own[own["parameter"].isin(parameters)]
+    own = own[own["level"].isin(("group", "subject"))]
     own = own.assign(
-        label=own["source"].map(results.label),
-        colour=own["source"].map(results.colour),
-        failed=own["source"].isin(failed),
+        label=labels(results, own), colour=own["source"].map(results.colour), failed=own["source"].isin(failed)
     )
     order = in_order(results, own["source"])
-    rows = [results.label(s) for s in order]
+    rows = [label for s in order for label in dict.fromkeys(own.loc[own["source"] == s, "label"])]
     columns = 2 if len(parameters) in (2, 4) else min(3, len(parameters))
     panels = []
     for i, name in enumerate(parameters):
@@ -96,10 +95,8 @@ def posteriors(results: StudyResults, model: str) -> Figure | Absent:
         title = alt.TitleParams(symbol(model, name), subtitle=wrap(card.meaning) if card else "")
         width = panel_width(columns, 156, 6)
         panels.append(alt.layer(*layers).properties(width=width, height=30 * len(rows), title=title))
-    n = [
-        f"{results.label(s)} {own.loc[(own['source'] == s) & (own['level'] == 'subject'), 'subject'].nunique()}"
-        for s in order
-    ]
+    people = own[own["level"] == "subject"].groupby("label")["subject"].nunique()
+    n = [f"{row} {people.get(row, 0)}" for row in rows]
     bad = listed(sorted({results.label(s) for s in failed & set(own["source"])}))
     caption = (
         "Large dot and bar: group mean and its 94 % highest-density interval, on the parameter's natural scale; small "
@@ -117,6 +114,16 @@ def posteriors(results: StudyResults, model: str) -> Figure | Absent:
     )
     slug = f"posterior-{model.replace('_', '-')}"
     return Figure(slug, question, svg(grid(panels, columns), slug, question), caption)
+
+
+def labels(results: StudyResults, own: pd.DataFrame) -> list[str]:
+    """Display name of the source of every row, with its group where the source has several."""
+    group = own["group"].fillna("").astype(str) if "group" in own else pd.Series("", own.index)
+    several = group.groupby(own["source"]).transform("nunique") > 1
+    return [
+        f"{results.label(source)}: {name}" if more and name else results.label(source)
+        for source, name, more in zip(own["source"], group, several)
+    ]
 
 
 def cross(frame: pd.DataFrame, x, y, offset: int = 0) -> alt.Chart:

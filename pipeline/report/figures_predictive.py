@@ -1,5 +1,7 @@
 """Figure of the posterior predictive checks: behaviour simulated from the fits beside the behaviour fitted."""
 
+import re
+
 import altair as alt
 import pandas as pd
 
@@ -10,13 +12,32 @@ from pipeline.report.figures_models import in_order, model_title
 from pipeline.report.load import StudyResults
 from pipeline.report.style import FAINT, INK, MUTED, count
 
-MODELS = ((FAINT, "circle"), (MUTED, "square"), (INK, "diamond"), (FAINT, "triangle-up"), (MUTED, "cross"))
+SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
+MODELS = tuple((colour, shape) for colour in (INK, FAINT, MUTED) for shape in SHAPES)  # one look per model
+TITLES = {
+    "matching_slope": ("Matching slope", "log choice ratio per log reward ratio"),
+    "good_stay": ("Stay after a good outcome", "probability"),
+    "bad_shift": ("Shift after a bad outcome", "probability"),
+    "larger_amount": ("Choice of the larger amount", "probability"),
+}
+
+
+def titled(statistic: str) -> tuple[str, str]:
+    """Title and unit of a statistic."""
+    if statistic in STATISTICS:
+        return STATISTICS[statistic].title, STATISTICS[statistic].unit
+    cell = re.fullmatch(r"stay_(common|rare)_(.+)", statistic)
+    if cell:
+        return f"Stay after {cell[1]}, reward {cell[2]}", "probability"
+    return TITLES.get(statistic, (statistic.replace("_", " "), statistic))
 
 
 def predictive(results: StudyResults) -> Figure | Absent:
     """Observed statistics, and those of data simulated from every fitted model."""
     question = "Do the fitted models behave like those they were fitted to?"
     own = results.predictive
+    if "kind" in own:
+        own = own[own["kind"] == "posterior"]
     own = own[(own["subject"] == "all") & own["predicted"].notna()] if len(own) else own
     if own.empty:
         return Absent(question, results.why_absent("predictive"))
@@ -24,16 +45,17 @@ def predictive(results: StudyResults) -> Figure | Absent:
     rows = [results.label(s) for s in sources]
     models = [m for m in results.plan.models if m in set(own["model"])]
     own = own.assign(label=own["source"].map(results.label), colour=own["source"].map(results.colour))
-    statistics = [s for s in STATISTICS if s in set(own["statistic"])] or list(dict.fromkeys(own["statistic"]))
+    found = list(dict.fromkeys(own["statistic"]))
+    statistics = [s for s in STATISTICS if s in found] + [s for s in found if s not in STATISTICS]
     panels, columns, step = [], min(3, len(statistics)), 9
     for i, statistic in enumerate(statistics):
         part = own[own["statistic"] == statistic]
         values = pd.concat([part["observed"], part["low"], part["high"]]).astype(float)
         margin = 0.06 * ((values.max() - values.min()) or 1)
-        entry = STATISTICS.get(statistic)
+        heading, unit = titled(statistic)
         x = alt.X(
             "value:Q",
-            title=entry.unit if entry else statistic,
+            title=unit,
             axis=alt.Axis(tickCount=4),
             scale=alt.Scale(domain=[float(values.min() - margin), float(values.max() + margin)], nice=False),
         )
@@ -56,7 +78,7 @@ def predictive(results: StudyResults) -> Figure | Absent:
                 .mark_point(size=30, shape=shape, filled=True, color=colour, opacity=1, yOffset=offset)
                 .encode(x=x, y=y)
             )
-        title = alt.TitleParams(entry.title if entry else statistic)
+        title = alt.TitleParams(heading)
         height = (step * len(models) + 14) * len(rows)
         panels.append(alt.layer(*layers).properties(width=panel_width(columns, 156, 6), height=height, title=title))
     caption = (

@@ -51,6 +51,11 @@ class StudyResults:
     agents: pd.DataFrame = field(default_factory=pd.DataFrame)  # every trained network: hyperparameters, stopped
     volatility: pd.DataFrame = field(default_factory=pd.DataFrame)  # learning rates against volatility
     episodes: pd.DataFrame = field(default_factory=pd.DataFrame)  # learning rate of every episode
+    mixed: pd.DataFrame = field(default_factory=pd.DataFrame)  # hierarchical regressions
+    recovery: pd.DataFrame = field(default_factory=pd.DataFrame)  # of every model of the study: bias, coverage …
+    ranks: pd.DataFrame = field(default_factory=pd.DataFrame)  # … ranks of simulation-based calibration
+    confusion: pd.DataFrame = field(default_factory=pd.DataFrame)  # which model is taken for which
+    planted: pd.DataFrame = field(default_factory=pd.DataFrame)  # effects that were planted, and what a fit finds
     absent: dict[str, list[str]] = field(default_factory=dict)  # kind of file → files that are not there
 
     def names(self, kind: str = "", ablated: bool | None = False, matched: bool | None = False) -> list[str]:
@@ -130,7 +135,7 @@ def load_study(results_dir: str | Path, study: str, config: Mapping | Plan) -> S
         ]
         return read(kind, files)
 
-    fits = [(s.name, model) for s in found.fitted for model in found.models]
+    fits = found.fits
     networks = [s.name for s in found.sources if s.kind == "network"]
     claims = read("claims", [(root / "claims" / f"{study}.csv", {})])
     evaluation = _with_columns(per_source("evaluation", "evaluation", ".csv", ("network", "learner")), EVALUATION)
@@ -171,6 +176,13 @@ def load_study(results_dir: str | Path, study: str, config: Mapping | Plan) -> S
         agents=_with_columns(agents, AGENTS),
         volatility=per_source("volatility", "behaviour", ".volatility.csv") if volatile else pd.DataFrame(),
         episodes=per_source("episodes", "behaviour", ".episodes.csv") if volatile else pd.DataFrame(),
+        mixed=read("mixed", [(root / "mixed" / study / f"{s.name}.csv", {"source": s.name}) for s in found.regressed]),
+        **{
+            kind: read(kind, [(root / "checks" / f"{study}.{m}.{kind}.csv", {"model": m}) for m in found.checked])
+            for kind in ("recovery", "ranks")
+        },
+        confusion=read("confusion", [(root / "checks" / f"{study}.confusion.csv", {})] if found.checked else []),
+        planted=read("planted", [(root / "checks" / f"{study}.planted.csv", {})] if found.planted else []),
         absent=absent,
     )
 

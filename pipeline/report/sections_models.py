@@ -28,7 +28,15 @@ def posterior_table(results: StudyResults) -> Table:
             head = f"{figures.model_title(model)} · {results.label(source)}" + (" (the fit failed)" if bad else "")
             rows.append(Row([Cell(head, span=6)], results.colour(source), heading=True))
             names = dict.fromkeys(fit.loc[fit["level"] == "subject", "parameter"])
-            rows += [Row(_levels(fit, model, name)) for name in names]
+            groups = _groups(fit)
+            for group in groups:
+                part = (
+                    fit if len(groups) < 2 else fit[(fit["group"] == group) | (fit["parameter"].isin(_sessions(names)))]
+                )
+                if len(groups) > 1:
+                    rows.append(Row([Cell(group, span=6)], css="member"))
+                rows += [Row(_levels(part, model, name)) for name in names]
+            rows += _contrasts(fit, model)
     caption = (
         "Posterior mean and 94 % highest-density interval. Mean: of the group, on the parameter's natural scale; of a "
         "source with one subject, that subject. SDs: on the scale of the link (log odds, log, or as is). "
@@ -39,6 +47,27 @@ def posterior_table(results: StudyResults) -> Table:
     columns = ("Parameter", "Mean", "SD between subjects", "SD between sessions", "Shrinkage", "n subjects")
     title = "Every posterior in numbers, with the SDs between subjects and sessions, and shrinkage"
     return Table("posterior-table", title, columns, rows, caption, frozenset(range(1, 6)), True, True, True)
+
+
+def _groups(fit: pd.DataFrame) -> list[str]:
+    """List the groups of a fit, in order; one empty name where it has none."""
+    if "group" not in fit:
+        return [""]
+    return list(dict.fromkeys(fit.loc[fit["level"] == "subject", "group"].fillna("").astype(str))) or [""]
+
+
+def _sessions(names) -> list[str]:
+    return [f"{name}_session_sd" for name in names]
+
+
+def _contrasts(fit: pd.DataFrame, model: str) -> list[Row]:
+    """Effects of conditions, on the scale of the link."""
+    found = []
+    for r in fit[fit["level"] == "condition"].itertuples():
+        label = f"{r.group}, {figures.symbol(model, r.parameter)} (difference, scale of the link)"
+        value = Cell(number(r.mean), interval(r.low, r.high))
+        found.append(Row([Cell(label), value, Cell("–"), Cell("–"), Cell("–"), Cell("–")]))
+    return found
 
 
 def _levels(fit: pd.DataFrame, model: str, name: str) -> list[Cell]:

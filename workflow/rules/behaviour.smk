@@ -40,3 +40,28 @@ rule volatility:
         code=code_hash("pipeline.behaviour.volatility"),
     script:
         "../scripts/volatility.py"
+
+
+# Hierarchical (mixed) logistic regressions, in Bayesian form; every regression that the study asks of a source.
+rule mixed:
+    input:
+        trials=f"{plan.results}/trials/{{study}}/{{source}}.parquet",
+    output:
+        table=f"{plan.results}/mixed/{{study}}/{{source}}.csv",
+        badge=f"{plan.results}/mixed/{{study}}/{{source}}.json",
+    log:
+        f"logs/{plan.scale}/mixed/{{study}}.{{source}}.log",
+    benchmark:
+        f"benchmarks/{plan.scale}/mixed/{{study}}.{{source}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        code=code_hash("pipeline.behaviour.mixed"),
+        regressions=lambda w: steps.regressions(plan, w.study, w.source),
+        lags=lambda w: plan.studies[w.study].kernel_lags,
+        episodes=lambda w: steps.episodes_read(plan, w.study, w.source),
+        sampler={k: plan.numbers[k] for k in ("chains", "tune", "draws")},
+        seed=plan.seed,
+    script:
+        "../scripts/mixed.py"

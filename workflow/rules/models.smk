@@ -22,6 +22,7 @@ rule fit:
     params:
         code=lambda w: steps.fit_code(w.model),
         sampler={k: plan.numbers[k] for k in ("chains", "tune", "draws")},
+        episodes=lambda w: steps.episodes_read(plan, w.study, w.source),
         seed=plan.seed,
     script:
         "../scripts/fit.py"
