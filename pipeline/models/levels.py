@@ -13,6 +13,7 @@ from pipeline.models.refit import by_grid
 
 DRAWS = 1000  # posterior draws, thinned
 POINTS = 512  # importance points per unit
+MANY = 150  # units from which on fewer points are laid where subjects are integrated out over their sessions
 
 
 class Level:
@@ -102,8 +103,9 @@ class WholeSubjects(Level):
         """See `Level.marginal`."""
         mean, spread = draws["group_mean"][:, self.group], draws["group_sd"][:, self.group]
         within, shift = draws["session_sd"], self.shift(draws)
+        counts = (256, 32) if self.trials.units < MANY else (128, 16)
         points = SubjectPoints(
-            self.card, self.trials, self.center, np.sqrt((within**2).mean(0)), shift.mean(0), self.seed
+            self.card, self.trials, self.center, np.sqrt((within**2).mean(0)), shift.mean(0), self.seed, *counts
         )
         return points.marginal(mean, spread, within, shift, only)
 

@@ -142,29 +142,34 @@ def confusion(frame: pd.DataFrame) -> list[Block]:
     """Heat map of which model is chosen for data simulated from which, with who cannot be told apart."""
     question = "Which model is taken for which?"
     models = list(dict.fromkeys(frame["simulated"]))
+    place = {m: str(i + 1) for i, m in enumerate(models)}
+    titles = {m: f"{place[m]}  {model_title(m)}" for m in models}
     cells = frame.assign(
-        row=frame["simulated"].map(model_title),
-        column=frame["fitted"].map(model_title),
+        row=frame["simulated"].map(titles),
+        column=frame["fitted"].map(place),
         fill=[SHADES[int(np.searchsorted(EDGES, s, side="right"))] for s in frame["share"]],
         ink=[WHITE if s >= EDGES[4] else INK for s in frame["share"]],
         text=["" if s == 0 else number(s, 2) for s in frame["share"]],
         own=frame["simulated"] == frame["fitted"],
     )
-    titles = [model_title(m) for m in models]
-    band_scale = alt.Scale(domain=titles, paddingInner=0.04, paddingOuter=0)
-    plain = {"domain": False, "ticks": False, "labelColor": INK, "labelLimit": 210}
-    x = alt.X(
-        "column:N", title="chosen", sort=titles, scale=band_scale, axis=alt.Axis(orient="top", labelAngle=-40, **plain)
-    )
-    y = alt.Y("row:N", title="simulated from", sort=titles, scale=band_scale, axis=alt.Axis(minExtent=30, **plain))
+    plain = {"domain": False, "ticks": False, "labelColor": INK, "labelFontSize": 12}
+
+    def scale(names):
+        return alt.Scale(domain=list(names), paddingInner=0.04, paddingOuter=0)
+
+    axis = alt.Axis(orient="top", labelAngle=0, **plain)
+    x = alt.X("column:N", title="chosen", sort=list(place.values()), scale=scale(place.values()), axis=axis)
+    axis = alt.Axis(minExtent=30, labelLimit=320, **plain)
+    y = alt.Y("row:N", title=None, sort=list(titles.values()), scale=scale(titles.values()), axis=axis)
     base = alt.Chart(data(cells[["row", "column", "fill", "ink", "text", "own"]])).encode(x=x, y=y)
     layers = (
         base.mark_rect(stroke=GRID).encode(color=alt.Color("fill:N", scale=None)),
         base.transform_filter("datum.own").mark_rect(filled=False, stroke=INK, strokeWidth=1.6),
-        base.mark_text(fontSize=11).encode(text="text:N", color=alt.Color("ink:N", scale=None)),
+        base.mark_text(fontSize=11.5).encode(text="text:N", color=alt.Color("ink:N", scale=None)),
     )
-    side = int(min(560, 70 * len(models)))
-    chart = alt.layer(*layers).properties(width=side, height=int(0.62 * side) + 30)
+    width = min(50, 560 // len(models)) * len(models)
+    title = alt.TitleParams("simulated from", anchor="start", frame="bounds", fontWeight="normal", fontSize=12)
+    chart = alt.layer(*layers).properties(width=width, height=30 * len(models), title=title)
     pairs = look_alikes(frame)
     told = [
         f"{model_title(r.simulated)} for {model_title(r.fitted)} ({number(r.share, 2)})" for r in pairs.itertuples()

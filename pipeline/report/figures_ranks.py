@@ -91,7 +91,7 @@ def _ranks(ranks: pd.DataFrame, judged: pd.DataFrame, model: str, explained: boo
                     cross = alt.Chart(data(far)).mark_point(shape="cross", angle=45, size=75, filled=True, opacity=1)
                     layers.append(cross.encode(x=x, y=y, color=alt.value(FAILED)))
         title = "log-likelihood" if level == JOINT else LEVELS[level][0]
-        size = {"width": panel_width(columns, 60, 8), "height": 120}
+        size = {"width": panel_width(columns, 76, 12), "height": 120}
         panels.append(alt.layer(*layers).properties(**size, title=alt.TitleParams(title)))
     failed = int(own.drop_duplicates("dataset")["failed"].sum())
     caption = (
